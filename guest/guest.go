@@ -1,0 +1,68 @@
+// Package guest is Sandlot's program inside the sandbox, and how to talk to it.
+//
+// The program is the first process of every sandbox and the supervisor of every exec. It is embedded here, compressed, for
+// linux/amd64 and linux/arm64. A runtime puts it at [Path] in each sandbox, starts it with [InitArgv] as the container's first process,
+// and starts it again with [ServeArgv] for every exec and archive, connecting its standard streams to [Exec], [PutArchive] or [GetArchive].
+package guest
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/sandlot-dev/sandlot/runtime"
+)
+
+// Where the guest is in every sandbox. The directory is mounted read-only and holds nothing else.
+const (
+	Dir  = "/.sandlot"
+	Path = Dir + "/guest"
+)
+
+// InitArgv is the command line of the container's first process. workingDir is where commands start; empty: the directory that the engine
+// starts the first process in.
+func InitArgv(workingDir string) []string { return []string{Path, "init", workingDir} }
+
+// ServeArgv is the command line that serves one exec or archive over its standard streams.
+func ServeArgv() []string { return []string{Path, "serve"} }
+
+// KillArgv is the command line, to be run with every capability, that kills what a supervisor started, and the supervisor. It exits
+// with 0 when nothing of it is left. pid is as [Rescue] gets it.
+func KillArgv(pid int) []string { panic("guest: being built") }
+
+// Version identifies the guest program: the hash of what is embedded for arch, 12 hexadecimal digits.
+func Version(arch string) (string, error) { panic("guest: being built") }
+
+// Program is the guest's executable for arch, "amd64" or "arm64"; others are errors.ErrUnsupported.
+func Program(arch string) ([]byte, error) { panic("guest: being built") }
+
+// A Channel is connected to the standard input and output of a guest started with ServeArgv. Close unblocks Read and Write.
+type Channel interface {
+	io.ReadWriteCloser
+	// CloseWrite ends the guest's standard input.
+	CloseWrite() error
+}
+
+// A Rescue is called when a guest does not end a tree in time. It runs KillArgv(supervisor) with every capability in the sandbox, or
+// kills the sandbox where that fails, and says in the error what it had to do. supervisor is 0 where the guest has not said its pid.
+type Rescue func(ctx context.Context, supervisor int) error
+
+// Exec runs a command over ch as runtime.Runtime.Exec says, and closes ch. opts.User is not looked at: the engine has
+// switched to it. An error is a *runtime.Error without Op, Runtime and ID. When the stream ends before the guest has
+// said anything, the error is ErrConnectionLost and matches ErrNoGuest: the engine knows why it could not start it.
+func Exec(ctx context.Context, ch Channel, argv []string, opts runtime.ExecOptions, rescue Rescue) (runtime.ExecResult, error) {
+	panic("guest: being built")
+}
+
+// PutArchive is runtime.Runtime.PutArchive over ch, which it closes. The guest must run as root with every capability.
+func PutArchive(ctx context.Context, ch Channel, dir string, archive io.Reader, opts runtime.PutArchiveOptions) (runtime.PutArchiveResult, error) {
+	panic("guest: being built")
+}
+
+// GetArchive is runtime.Runtime.GetArchive over ch, which it closes. The guest must run as root with every capability.
+func GetArchive(ctx context.Context, ch Channel, path string, w io.Writer, opts runtime.GetArchiveOptions) (runtime.GetArchiveResult, error) {
+	panic("guest: being built")
+}
+
+// ErrNoGuest says that a stream ended before the guest had said anything: it was not started.
+var ErrNoGuest = errors.New("the guest was not started")

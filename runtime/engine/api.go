@@ -1,0 +1,90 @@
+// Package engine makes a runtime.Runtime out of a container engine's API. All that the engines have in common is here, once: checks
+// of options, restrictions, the guest's delivery, the order of calls, exec supervision, archives, clean-up after
+// failures. A driver implements [API], which only translates: one method, one or two calls of the engine.
+package engine
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/sandlot-dev/sandlot/runtime"
+)
+
+// API is what a driver translates to its engine. Methods return *runtime.Error with Kind and Message set (see the sentinels); Op,
+// Runtime and ID are filled in by this package. ids are full ids or names. Methods are safe for concurrent use.
+type API interface {
+	// Info describes the engine and its capabilities. It is called once per Runtime and kept.
+	Info(ctx context.Context) (runtime.Info, error)
+	// Build is runtime.Build, options already checked, Dockerfile set.
+	Build(ctx context.Context, buildContext io.Reader, opts runtime.BuildOptions) (imageID string, err error)
+	// Create creates a container from spec and nothing else: no defaults of its own. ErrImageNotFound, ErrAlreadyExists (the name),
+	// ErrNotFound (the network), ErrInvalid.
+	Create(ctx context.Context, spec Spec) (id string, warnings []string, err error)
+	// Start starts a created or stopped container. ErrPortInUse, ErrInvalid where the engine could not make sense of the spec (an unknown user, say).
+	Start(ctx context.Context, id string) error
+	// Stop sends SIGTERM to the first process, after grace SIGKILL, and waits. Stopped already is no error.
+	Stop(ctx context.Context, id string, grace time.Duration) error
+	// Delete kills and removes a container at once, with its anonymous volumes. ErrNotFound.
+	Delete(ctx context.Context, id string) error
+	// Inspect describes a container, with all of its labels. ErrNotFound.
+	Inspect(ctx context.Context, id string) (runtime.Container, error)
+	// List describes all containers that have all the labels (an empty value: any), with all of theirs, newest first.
+	List(ctx context.Context, labels map[string]string) ([]runtime.Container, error)
+	// Attach starts a process in a running container, stdin, stdout and stderr attached, no TTY, in "/". ErrNotFound,
+	// ErrNotRunning, ErrInvalid (unknown user). A process that cannot be launched may also show only in the stream's stderr and
+	// ExecState.
+	Attach(ctx context.Context, id string, p Process) (*Stream, error)
+	// ExecState says what became of a process started by Attach.
+	ExecState(ctx context.Context, execID string) (ExecState, error)
+	// Upload unpacks a tar at dir of a container that need not run, by the engine's own archive call. Only for the guest's delivery.
+	Upload(ctx context.Context, id, dir string, archive io.Reader) error
+	// Exists says whether a path exists in a container that need not run.
+	Exists(ctx context.Context, id, path string) (bool, error)
+	// RemoveVolume removes a named volume. ErrNotFound, ErrInUse.
+	RemoveVolume(ctx context.Context, name string) error
+	// RemoveImage is runtime.ImageRemover.
+	RemoveImage(ctx context.Context, image string) error
+	// Pull is runtime.Puller.
+	Pull(ctx context.Context, image string, opts runtime.PullOptions) (imageID string, err error)
+	// Close frees connections.
+	Close() error
+}
+
+// Spec is a container to create. Everything is decided: a driver translates it, and drops nothing.
+type Spec struct {
+	Name       string
+	Image      string
+	Entrypoint []string // the guest; the image's entry point and command are replaced
+	Env        []string
+	WorkingDir string // empty: the image's
+	User       string // empty: the image's
+	Hostname   string
+	Labels     map[string]string
+	Mounts     []runtime.Mount
+	Ports      []runtime.Port // HostIP and Protocol set
+	Network    string         // none, default, host or a name
+	ReadOnly   bool
+	CapAdd     []string // full upper-case names, after ALL were dropped; "ALL" is every one
+	NoNewPrivs bool
+	Seccomp    string   // empty: the engine's default profile; "unconfined"; or a profile as JSON
+	AppArmor   string   // empty: the engine's default
+	LabelOpts  []string // SELinux: "disable", "type:…"
+	Memory     int64    // bytes, memory and swap together; 0: no limit
+	CPUs       float64  // 0: no limit
+	Pids       int64    // 0: no limit
+}
+
+// Process is a process to start in a container.
+type Process struct {
+	Argv       []string
+	Env        []string
+	User       string // empty: the container's
+	Privileged bool   // with every capability that the container's user namespace can have
+}
+
+// ExecState is what the engine knows of a process that Attach started.
+type ExecState struct {
+	Running  bool
+	ExitCode int // valid when not running; -1: the engine does not know
+}
