@@ -32,7 +32,7 @@ func (e *engine) putArchive(ctx context.Context, id, dir string, archive io.Read
 	if err != nil {
 		return runtime.PutArchiveResult{}, err
 	}
-	result, err := guest.PutArchive(ctx, stream, dir, archive, opts)
+	result, err := e.guest.put(ctx, stream, dir, archive, opts)
 	return result, e.explain(ctx, id, stream, err)
 }
 
@@ -50,7 +50,7 @@ func (e *engine) GetArchive(ctx context.Context, id, path string, w io.Writer, o
 		if err != nil {
 			return runtime.GetArchiveResult{}, err
 		}
-		result, err := guest.GetArchive(ctx, stream, path, w, opts)
+		result, err := e.guest.get(ctx, stream, path, w, opts)
 		return result, e.explain(ctx, full, stream, err)
 	})
 }

@@ -161,7 +161,7 @@ func (d *delivery) fillThrough(ctx context.Context, id string) error {
 
 // upload uploads the program under the last of names; those before are directories.
 func (d *delivery) upload(ctx context.Context, id, dir string, names ...string) error {
-	program, err := guest.Program(d.arch)
+	program, err := d.e.guest.program(d.arch)
 	if err != nil {
 		return err
 	}

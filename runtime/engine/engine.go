@@ -3,8 +3,10 @@ package engine
 import (
 	"context"
 	"errors"
+	"io"
 	"sync"
 
+	"github.com/sandlot-dev/sandlot/guest"
 	"github.com/sandlot-dev/sandlot/runtime"
 )
 
@@ -13,6 +15,7 @@ import (
 func New(api API, name, url string) runtime.Runtime {
 	return &engine{
 		api: api, name: name, url: url,
+		guest: guestSide{guest.Version, guest.Program, guest.Exec, guest.PutArchive, guest.GetArchive},
 		calls: make(map[int]context.CancelCauseFunc), known: make(map[string]bool),
 		infoLock: newLock(), guestLock: newLock(),
 	}
@@ -29,6 +32,7 @@ var (
 type engine struct {
 	api       API
 	name, url string
+	guest     guestSide
 
 	mu     sync.Mutex
 	calls  map[int]context.CancelCauseFunc // under way
@@ -40,6 +44,15 @@ type engine struct {
 	infoKept  *runtime.Info
 	guestLock lock
 	guestHere bool // the guest's volume was whole when last looked at
+}
+
+// guestSide is package guest, where tests put something else.
+type guestSide struct {
+	version func(arch string) (string, error)
+	program func(arch string) ([]byte, error)
+	exec    func(context.Context, guest.Channel, []string, runtime.ExecOptions, guest.Rescue) (runtime.ExecResult, error)
+	put     func(context.Context, guest.Channel, string, io.Reader, runtime.PutArchiveOptions) (runtime.PutArchiveResult, error)
+	get     func(context.Context, guest.Channel, string, io.Writer, runtime.GetArchiveOptions) (runtime.GetArchiveResult, error)
 }
 
 // errClosing is the cause of the end of calls that are under way when the Runtime is closed.

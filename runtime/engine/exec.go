@@ -33,7 +33,7 @@ func (e *engine) Exec(ctx context.Context, id string, argv []string, opts runtim
 			e.note(err, full)
 			return failed, err
 		}
-		result, err := guest.Exec(ctx, stream, argv, opts, e.rescue(full))
+		result, err := e.guest.exec(ctx, stream, argv, opts, e.rescue(full))
 		return result, e.explain(ctx, full, stream, err)
 	})
 	if err != nil && result == (runtime.ExecResult{}) {

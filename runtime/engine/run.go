@@ -10,7 +10,6 @@ import (
 
 	"github.com/hashicorp/go-multierror"
 
-	"github.com/sandlot-dev/sandlot/guest"
 	"github.com/sandlot-dev/sandlot/runtime"
 )
 
@@ -32,7 +31,7 @@ func (e *engine) Run(ctx context.Context, image string, opts runtime.RunOptions)
 		if err != nil {
 			return runtime.RunResult{}, err
 		}
-		version, err := guest.Version(info.Arch)
+		version, err := e.guest.version(info.Arch)
 		if err != nil {
 			return runtime.RunResult{}, err
 		}
