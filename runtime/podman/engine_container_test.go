@@ -1,6 +1,7 @@
 package podman
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"slices"
@@ -191,10 +192,10 @@ func testLife(t *testing.T, a *api, image string) {
 	if err := a.Delete(ctx, id); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.Inspect(ctx, id); !isKind(err, runtime.ErrNotFound) {
+	if _, err := a.Inspect(ctx, id); !errors.Is(err, runtime.ErrNotFound) {
 		t.Errorf("inspect of a removed container: %v", err)
 	}
-	if err := a.RemoveVolume(ctx, volumes.Mounts[0].Name); !isKind(err, runtime.ErrNotFound) {
+	if err := a.RemoveVolume(ctx, volumes.Mounts[0].Name); !errors.Is(err, runtime.ErrNotFound) {
 		t.Errorf("the anonymous volume is still there: %v", err)
 	}
 }
@@ -250,7 +251,7 @@ func testPorts(t *testing.T, a *api, image string) {
 	id := create(t, a, engine.Spec{Image: image, Network: runtime.NetworkDefault, Ports: []runtime.Port{
 		{Container: 80, Protocol: "tcp", HostIP: loopback, Host: busy},
 	}})
-	if err := a.Start(ctx, id); !isKind(err, runtime.ErrPortInUse) {
+	if err := a.Start(ctx, id); !errors.Is(err, runtime.ErrPortInUse) {
 		t.Errorf("start with a port that is taken: %v", err)
 	}
 	asked := []runtime.Port{
@@ -317,7 +318,7 @@ func testVolumes(t *testing.T, a *api, image string) {
 	if there, err := a.Exists(ctx, user, file); !there || err != nil {
 		t.Fatalf("after the upload the file exists: %v, %v", there, err)
 	}
-	if err := a.RemoveVolume(ctx, name); !isKind(err, runtime.ErrInUse) {
+	if err := a.RemoveVolume(ctx, name); !errors.Is(err, runtime.ErrInUse) {
 		t.Errorf("a volume that is used is removed: %v", err)
 	}
 	if err := a.Delete(ctx, filler); err != nil {

@@ -10,8 +10,6 @@ import (
 	"github.com/sandlot-dev/sandlot/runtime/engine"
 )
 
-func isKind(err, kind error) bool { return errors.Is(err, kind) }
-
 // testMistakes are specs that an engine refuses, at create or at start.
 func testMistakes(t *testing.T, a *api, image string) {
 	ctx := t.Context()

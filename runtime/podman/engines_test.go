@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net/url"
 	"os"
@@ -151,7 +152,7 @@ func create(t *testing.T, a *api, spec engine.Spec) string {
 		t.Errorf("create warns: %q", warnings)
 	}
 	t.Cleanup(func() {
-		if err := a.Delete(context.Background(), id); err != nil && !isKind(err, runtime.ErrNotFound) {
+		if err := a.Delete(context.Background(), id); err != nil && !errors.Is(err, runtime.ErrNotFound) {
 			t.Error(err)
 		}
 	})
