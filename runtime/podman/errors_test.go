@@ -152,8 +152,8 @@ func TestBuildStreamsThatEndTooSoon(t *testing.T) {
 		"no id":              {`{"stream":"STEP 1/1: FROM scratch\n"}`, runtime.ErrConnectionLost},
 		"an id on the way":   {`{"stream":"` + id + `\n"}{"stream":"more\n"}`, runtime.ErrConnectionLost},
 		"half a line":        {`{"stream":"` + id + `\n"}{"stre`, runtime.ErrConnectionLost},
-		"an error at a step": {`{"stream":"STEP 1/1: RUN x\n"}{"error":"no such file or directory","errorDetail":{"message":"x"}}`, runtime.ErrBuildFailed},
-		"an error before":    {`{"error":"no such file or directory"}`, runtime.ErrInvalid},
+		"an error at a step": {`{"stream":"STEP 1/1: RUN x\n"}{"error":"unknown instruction","errorDetail":{"message":"x"}}`, runtime.ErrBuildFailed},
+		"an error before":    {`{"error":"unknown instruction: X"}`, runtime.ErrInvalid},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, _ := fakeService(t, func(w http.ResponseWriter, r *http.Request) {
