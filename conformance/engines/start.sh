@@ -61,7 +61,7 @@ enclose() { # NAME ROOT COMMAND...
 # The user of the rootless engines, with one uid here and in ROOT.
 ensure_user() { # ROOT ('' for this machine)
   local root=$1 file run=() id=()
-  id -u $ROOTLESS >/dev/null 2>&1 || useradd -m -s /bin/sh $ROOTLESS
+  id -u $ROOTLESS >/dev/null 2>&1 || { useradd -m -s /bin/sh $ROOTLESS && touch "$DIR/user-created"; }
   [[ -z $root ]] || { run=(chroot "$root") && id=(-u "$(id -u $ROOTLESS)"); }
   "${run[@]}" id -u $ROOTLESS >/dev/null 2>&1 || "${run[@]}" useradd -m -s /bin/sh "${id[@]}" $ROOTLESS
   for file in "$root/etc/subuid" "$root/etc/subgid"; do
