@@ -1,4 +1,5 @@
-# What `engines` and `rootless-vm` share. shellcheck shell=bash
+# What `engines` and `rootless-vm` share.
+# shellcheck shell=bash
 
 say() { echo "${0##*/}: $*" >&2; }
 die() { say "$@"; exit 1; }
@@ -9,7 +10,7 @@ require_debian() {
   os=$(. /etc/os-release 2>/dev/null && echo "$ID ${VERSION_ID:-}") || :
   [[ $os == "debian 12" ]] || die "can install and start engines on Debian 12 only, this is '${os:-unknown}':" \
     "start Docker or Podman yourself and name it, for example SANDLOT_TEST_ENGINES='docker=docker+unix:///var/run/docker.sock' make test"
-  [[ $(id -u) == 0 ]] || die "needs root to install and start engines: run it as root," \
+  [[ $(id -u) == 0 ]] || die "needs root to install packages and to start engines: run it as root," \
     "or start Docker or Podman yourself and name it, for example SANDLOT_TEST_ENGINES='docker=docker+unix:///var/run/docker.sock' make test"
 }
 
@@ -37,6 +38,7 @@ packages() {
 }
 
 # The mirror this machine's own apt uses: another release is taken from there too.
+# shellcheck disable=SC2016
 mirror() { apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | grep '/debian/*$' | head -n 1; }
 
 usage() { sed -n '2,/^$/p' "$0" | sed '$d; s/^# \{0,1\}//'; }

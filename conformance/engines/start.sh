@@ -1,4 +1,5 @@
-# How `engines` starts an engine. shellcheck shell=bash disable=SC2154
+# How `engines` starts an engine.
+# shellcheck shell=bash disable=SC2153,SC2164
 #
 # Each engine is enclosed in a mount and a PID namespace of its own. Ending the namespace's first process ends whatever
 # the engine has started (conmon, containerd, shims, containers), and its mounts, sockets in /run and locks in /dev/shm go
@@ -61,9 +62,9 @@ enclose() { # NAME ROOT COMMAND...
 # The user of the rootless engines, with one uid here and in ROOT.
 ensure_user() { # ROOT ('' for this machine)
   local root=$1 file run=() id=()
-  id -u $ROOTLESS >/dev/null 2>&1 || { useradd -m -s /bin/sh $ROOTLESS && touch "$DIR/user-created"; }
-  [[ -z $root ]] || { run=(chroot "$root") && id=(-u "$(id -u $ROOTLESS)"); }
-  "${run[@]}" id -u $ROOTLESS >/dev/null 2>&1 || "${run[@]}" useradd -m -s /bin/sh "${id[@]}" $ROOTLESS
+  id -u "$ROOTLESS" >/dev/null 2>&1 || { useradd -m -s /bin/sh "$ROOTLESS" && touch "$DIR/user-created"; }
+  [[ -z $root ]] || { run=(chroot "$root") && id=(-u "$(id -u "$ROOTLESS")"); }
+  "${run[@]}" id -u "$ROOTLESS" >/dev/null 2>&1 || "${run[@]}" useradd -m -s /bin/sh "${id[@]}" "$ROOTLESS"
   for file in "$root/etc/subuid" "$root/etc/subgid"; do
     touch "$file"
     grep -q "^$ROOTLESS:" "$file" || # after the last range that is taken
@@ -126,8 +127,8 @@ C
 start_podman_rootless() { # NAME ROOT
   local name=$1 root=$2 data=$DATA/$1 uid gid
   ensure_user "$root"
-  uid=$(id -u $ROOTLESS)
-  gid=$(id -g $ROOTLESS)
+  uid=$(id -u "$ROOTLESS")
+  gid=$(id -g "$ROOTLESS")
   mkdir -p "$data"
   containers_conf "$data/containers.conf" ''
   chown "$uid:$gid" "$data" "$data/containers.conf" "$RUN/$name"
