@@ -96,11 +96,16 @@ rootfs() { # SUITE PACKAGES...
   done
 }
 
-# Default ulimits above the hard limit fail where root lacks CAP_SYS_RESOURCE. Without systemd: cgroupfs, events in files.
+# Default ulimits above the hard limit fail without CAP_SYS_RESOURCE. Without systemd: cgroupfs, events in files.
 containers_conf() { # FILE NETWORK-LINES
+  local nofile nproc
+  nofile=$(ulimit -Hn)
+  nproc=$(ulimit -Hu)
+  [[ $nofile != unlimited && $nofile -lt 1048576 ]] || nofile=1048576
+  [[ $nproc != unlimited && $nproc -lt 32768 ]] || nproc=32768
   cat >"$1" <<C
 [containers]
-default_ulimits = ["nofile=$(ulimit -Hn):$(ulimit -Hn)", "nproc=32768:32768"]
+default_ulimits = ["nofile=$nofile:$nofile", "nproc=$nproc:$nproc"]
 [engine]
 cgroup_manager = "cgroupfs"
 events_logger = "file"
