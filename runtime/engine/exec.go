@@ -119,9 +119,10 @@ func (e *engine) explain(ctx context.Context, id string, stream *Stream, err err
 		return launch
 	case never:
 		out.Message = "the guest could not be started in the sandbox"
-		if words != "" {
-			out.Message += ": " + fmt.Sprintf("%q", words)
+		if line, _, _ := strings.Cut(words, "\n"); line != "" {
+			out.Message += ": " + fmt.Sprintf("%.200q", line)
 		}
+		out.Hint = "see whether the sandbox is at its limit of processes or of memory"
 	default:
 		out.Message = "the command's supervisor was killed in the sandbox"
 	}

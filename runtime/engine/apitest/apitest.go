@@ -31,6 +31,7 @@ type Config struct {
 type driver struct {
 	engine.API
 	config Config
+	ref    string
 }
 
 // Run tests a driver on each of its engines in SANDLOT_TEST_ENGINES, which holds name=url pairs. It fails where there is none.
@@ -52,13 +53,13 @@ func Run(t *testing.T, config Config) {
 					t.Error(err)
 				}
 			})
-			a := &driver{api, config}
+			a := &driver{api, config, ref}
 			image := buildBox(t, a)
 			for name, test := range map[string]func(*testing.T, *driver, string){
 				"what a process gets": testWhatAProcessGets, "users": testUsers, "read-only root": testReadOnlyRoot,
 				"capabilities added": testCapabilitiesAdded, "life of a container": testLife, "limits": testLimits,
 				"ports": testPorts, "volumes": testVolumes, "mistakes": testMistakes, "missing": testMissing,
-				"streams": testStreams, "launch errors": testLaunchErrors, "build": testBuild, "pull": testPull,
+				"streams": testStreams, "launch errors": testLaunchErrors, "build": testBuild, "pull": testPull, "runtime": testRuntime,
 			} {
 				t.Run(name, func(t *testing.T) { test(t, a, image) })
 			}
