@@ -5,12 +5,19 @@ go 1.25.0
 toolchain go1.26.8
 
 require (
+	github.com/ncruces/go-strftime v1.1.0
+	github.com/pmezard/go-difflib v1.0.1-0.20181226105442-5d4384ee4fb2
+	github.com/spf13/pflag v1.0.10
+	golang.org/x/sys v0.42.0
+	golang.org/x/term v0.41.0
+	mvdan.cc/sh/v3 v3.13.1
+)
+
+require (
 	github.com/containers/podman/v5 v5.8.2 // indirect
 	github.com/docker/docker v28.5.2+incompatible // indirect
 	github.com/hashicorp/errwrap v1.1.0 // indirect
 	github.com/hashicorp/go-multierror v1.1.1 // indirect
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
 	github.com/spf13/cobra v1.10.2 // indirect
-	github.com/spf13/pflag v1.0.10 // indirect
-	golang.org/x/sys v0.40.0 // indirect
 )

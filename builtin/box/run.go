@@ -1,0 +1,612 @@
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+	"golang.org/x/term"
+)
+
+// The tools that run other programs, and sleep.
+
+// become replaces this process by a program, which is the last argument's words. It answers why it could not.
+func (c *call) become(argv, environ []string) int {
+	c.out.Flush()
+	path, err := lookPath(argv[0], environ)
+	if err == nil {
+		err = syscall.Exec(path, argv, environ)
+		if errors.Is(err, syscall.ENOEXEC) {
+			if script, scriptErr := scriptArgs(path, argv); scriptErr == nil {
+				err = syscall.Exec("/proc/self/exe", script, environ)
+			}
+		}
+	}
+	return c.cannotRun(argv[0], err)
+}
+
+// cannotRun reports that a program did not start and answers 127 if it does not exist, else 126.
+func (c *call) cannotRun(name string, err error) int {
+	c.errorf("%s: %s", name, errText(errnoOf(err)))
+	if errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ENOTDIR) {
+		return 127
+	}
+	return 126
+}
+
+func lookPath(name string, environ []string) (string, error) {
+	if strings.Contains(name, "/") {
+		return name, nil
+	}
+	paths := os.Getenv("PATH")
+	for _, kv := range environ {
+		if value, ok := strings.CutPrefix(kv, "PATH="); ok {
+			paths = value
+		}
+	}
+	var result error = syscall.ENOENT
+	for _, dir := range filepath.SplitList(paths) {
+		path := filepath.Join(dir, name)
+		if dir == "" {
+			path = "./" + name
+		}
+		switch err := executable(path); {
+		case err == nil:
+			return path, nil
+		case errors.Is(err, syscall.EACCES):
+			result = err
+		}
+	}
+	return "", result
+}
+
+// parseDuration reads 5, 0.5, 5s, 2m, 1h, 1d.
+func parseDuration(s string) (time.Duration, error) {
+	unit := time.Second
+	if n := len(s); n > 0 {
+		if u, ok := map[byte]time.Duration{'s': time.Second, 'm': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour}[s[n-1]]; ok {
+			unit, s = u, s[:n-1]
+		}
+	}
+	if s == "infinity" || s == "inf" {
+		return 1<<63 - 1, nil
+	}
+	v, err := strconv.ParseFloat(s, 64)
+	if err != nil || v < 0 {
+		return 0, fmt.Errorf("invalid time interval '%s'", s)
+	}
+	if v*float64(unit) > float64(1<<62) {
+		return 1<<63 - 1, nil
+	}
+	return time.Duration(v * float64(unit)), nil
+}
+
+func sleep(c *call) int {
+	if status, ok := c.parse(c.flags("NUMBER[smhd]...")); !ok {
+		return status
+	}
+	if len(c.args) == 0 {
+		return c.usage("give a time")
+	}
+	var total time.Duration
+	for _, arg := range c.args {
+		d, err := parseDuration(arg)
+		if err != nil {
+			return c.usage("%v", err)
+		}
+		if total += d; total < 0 || d == 1<<63-1 {
+			total = 1<<63 - 1
+		}
+	}
+	time.Sleep(total)
+	return 0
+}
+
+// timeout runs a program for a time. It answers the program's status, 124 if the time was over, 125 if it failed itself.
+func timeout(c *call) int {
+	f := c.flags("[-s SIGNAL] [-k TIME] [--preserve-status] [--foreground] TIME COMMAND [ARG]...")
+	f.SetInterspersed(false)
+	sigName := f.StringP("signal", "s", "TERM", "the signal to send")
+	killAfter := f.StringP("kill-after", "k", "", "and KILL after this time more")
+	preserveStatus := f.Bool("preserve-status", false, "the program's status in any case")
+	foreground := f.Bool("foreground", false, "stay in the foreground process group")
+	verbose := f.BoolP("verbose", "v", false, "say what is sent")
+	if status, ok := c.parse(f); !ok {
+		if status != 0 {
+			return 125
+		}
+		return 0
+	}
+	fail := func(format string, a ...any) int { c.errorf(format, a...); return 125 }
+	sig, ok := parseSignal(*sigName)
+	if !ok {
+		return fail("%s: invalid signal", *sigName)
+	}
+	if len(c.args) < 2 {
+		return fail("give a time and a command")
+	}
+	limit, err := parseDuration(c.args[0])
+	if err != nil {
+		return fail("%v", err)
+	}
+	var grace time.Duration
+	if *killAfter != "" {
+		if grace, err = parseDuration(*killAfter); err != nil {
+			return fail("%v", err)
+		}
+	}
+	if !*foreground {
+		syscall.Setpgid(0, 0) // so that the signal reaches what the command starts
+	}
+	argv := c.args[1:]
+	path, err := lookPath(argv[0], nil)
+	cmd := &exec.Cmd{Path: path, Args: argv, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, sig)
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		return c.cannotRun(argv[0], err)
+	}
+	done := make(chan struct{})
+	go func() { cmd.Wait(); close(done) }()
+	send := func(s syscall.Signal) {
+		if *verbose {
+			c.errorf("sending signal %s to command '%s'", signalName(s), argv[0])
+		}
+		cmd.Process.Signal(s)
+		if !*foreground && s != syscall.SIGKILL {
+			signal.Ignore(s)
+			syscall.Kill(0, s)
+		}
+		if s != syscall.SIGCONT && s != syscall.SIGKILL {
+			cmd.Process.Signal(syscall.SIGCONT)
+		}
+	}
+	var over, kill <-chan time.Time
+	if limit > 0 {
+		over = time.After(limit)
+	}
+	expired := false
+	for {
+		select {
+		case <-done:
+			ws := cmd.ProcessState.Sys().(syscall.WaitStatus)
+			status := ws.ExitStatus()
+			if ws.Signaled() {
+				status = 128 + int(ws.Signal())
+			}
+			if expired && !*preserveStatus && status != 137 {
+				return 124
+			}
+			return status
+		case <-over:
+			expired = true
+			send(sig)
+			if grace > 0 {
+				kill = time.After(grace)
+			}
+		case <-kill:
+			send(syscall.SIGKILL)
+		case s := <-signals:
+			send(s.(syscall.Signal))
+			if grace > 0 && kill == nil {
+				kill = time.After(grace)
+			}
+		}
+	}
+}
+
+func nohup(c *call) int {
+	f := c.flags("COMMAND [ARG]...")
+	f.SetInterspersed(false)
+	if status, ok := c.parse(f); !ok {
+		return status
+	}
+	if len(c.args) == 0 {
+		return c.usage("give a command")
+	}
+	if term.IsTerminal(0) {
+		if null, err := os.Open(os.DevNull); err == nil {
+			unix.Dup3(int(null.Fd()), 0, 0)
+		}
+	}
+	if term.IsTerminal(1) {
+		out, err := os.OpenFile("nohup.out", os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+		if err != nil {
+			c.fail(err)
+			return 125
+		}
+		c.errorf("output goes to nohup.out")
+		unix.Dup3(int(out.Fd()), 1, 0)
+	}
+	if term.IsTerminal(2) {
+		unix.Dup3(1, 2, 0)
+	}
+	signal.Ignore(syscall.SIGHUP)
+	return c.become(c.args, os.Environ())
+}
+
+func setsid(c *call) int {
+	f := c.flags("[-fw] COMMAND [ARG]...")
+	f.SetInterspersed(false)
+	fork := f.BoolP("fork", "f", false, "always in a new process")
+	wait := f.BoolP("wait", "w", false, "wait for it, and answer its status")
+	f.BoolP("ctty", "c", false, "taken, and ignored")
+	if status, ok := c.parse(f); !ok {
+		return status
+	}
+	if len(c.args) == 0 {
+		return c.usage("give a command")
+	}
+	if !*fork {
+		if _, err := syscall.Setsid(); err == nil {
+			return c.become(c.args, os.Environ())
+		}
+	}
+	// the leader of a group cannot make a session itself
+	path, err := lookPath(c.args[0], nil)
+	cmd := &exec.Cmd{Path: path, Args: c.args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, SysProcAttr: &syscall.SysProcAttr{Setsid: true}}
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		return c.cannotRun(c.args[0], err)
+	}
+	if !*wait {
+		return 0
+	}
+	return (&process{cmd: cmd}).wait()
+}
+
+func nice(c *call) int {
+	f := c.flags("[-n N] [COMMAND [ARG]...]")
+	f.SetInterspersed(false)
+	by := f.IntP("adjustment", "n", 10, "by how much")
+	if status, ok := c.parse(f); !ok {
+		return status
+	}
+	raw, err := unix.Getpriority(unix.PRIO_PROCESS, 0)
+	if err != nil {
+		c.fail(err)
+		return 125
+	}
+	now := 20 - raw
+	if len(c.args) == 0 {
+		fmt.Fprintln(c.out, now)
+		return 0
+	}
+	if err := unix.Setpriority(unix.PRIO_PROCESS, 0, now+*by); err != nil {
+		c.errorf("cannot set niceness: %s", errText(err))
+	}
+	return c.become(c.args, os.Environ())
+}
+
+func env(c *call) int {
+	f := c.flags("[-i] [-u NAME]... [-C DIR] [NAME=VALUE]... [COMMAND [ARG]...]")
+	f.SetInterspersed(false)
+	empty := f.BoolP("ignore-environment", "i", false, "start from nothing")
+	unset := f.StringArrayP("unset", "u", nil, "without this")
+	dir := f.StringP("chdir", "C", "", "in this directory")
+	null := f.BoolP("null", "0", false, "end lines with NUL")
+	split := f.StringP("split-string", "S", "", "a command line in one argument, as in a #! line")
+	if len(c.args) > 0 && c.args[0] == "-" {
+		c.args[0] = "-i"
+	}
+	if status, ok := c.parse(f); !ok {
+		if status != 0 {
+			return 125
+		}
+		return 0
+	}
+	if *split != "" {
+		c.args = append(strings.Fields(*split), c.args...)
+	}
+	environ := os.Environ()
+	if *empty {
+		environ = nil
+	}
+	drop := func(name string) {
+		environ = slices.DeleteFunc(environ, func(kv string) bool { return strings.HasPrefix(kv, name+"=") })
+	}
+	for _, name := range *unset {
+		drop(name)
+	}
+	for len(c.args) > 0 && strings.Contains(c.args[0], "=") {
+		name, _, _ := strings.Cut(c.args[0], "=")
+		drop(name)
+		environ = append(environ, c.args[0])
+		c.args = c.args[1:]
+	}
+	if *dir != "" {
+		if err := os.Chdir(*dir); err != nil {
+			c.fail(err)
+			return 125
+		}
+	}
+	if len(c.args) > 0 {
+		return c.become(c.args, environ)
+	}
+	for _, kv := range environ {
+		c.out.WriteString(kv + lineEnd(*null))
+	}
+	return 0
+}
+
+func printenv(c *call) int {
+	f := c.flags("[-0] [NAME]...")
+	null := f.BoolP("null", "0", false, "end lines with NUL")
+	if status, ok := c.parse(f); !ok {
+		return status
+	}
+	if len(c.args) == 0 {
+		for _, kv := range os.Environ() {
+			c.out.WriteString(kv + lineEnd(*null))
+		}
+		return 0
+	}
+	status := 0
+	for _, name := range c.args {
+		if value, ok := os.LookupEnv(name); ok {
+			c.out.WriteString(value + lineEnd(*null))
+		} else {
+			status = 1
+		}
+	}
+	return status
+}
+
+// xargs answers 123 if a command failed, 124 if one answered 255, 125 if one was killed, 126 and 127 if it could not start.
+func xargs(c *call) int {
+	f := c.flags("[-0rt] [-n N] [-L LINES] [-P PROCS] [-s CHARS] [-I TEXT] [-d CHAR] [-a FILE] [COMMAND [ARG]...]")
+	f.SetInterspersed(false)
+	null := f.BoolP("null", "0", false, "arguments end with NUL")
+	noRun := f.BoolP("no-run-if-empty", "r", false, "do nothing if there are no arguments")
+	trace := f.BoolP("verbose", "t", false, "say the commands")
+	count := f.IntP("max-args", "n", 0, "at most so many arguments in one command")
+	lineCount := f.IntP("max-lines", "L", 0, "at most so many lines in one command")
+	parallel := f.IntP("max-procs", "P", 1, "at most so many commands at once")
+	size := f.IntP("max-chars", "s", 128<<10, "commands at most so long")
+	replace := f.StringP("replace", "I", "", "put each line in the place of this")
+	delim := f.StringP("delimiter", "d", "", "arguments end with this character")
+	file := f.StringP("arg-file", "a", "", "arguments from this file")
+	f.BoolP("exit", "x", false, "taken, and ignored")
+	if status, ok := c.parse(f); !ok {
+		return status
+	}
+	argv := c.args
+	if len(argv) == 0 {
+		argv = []string{"echo"}
+	}
+	if *parallel < 1 {
+		*parallel = 1 << 16
+	}
+	var in io.Reader = c.in
+	childIn := io.Reader(nil)
+	if *file != "" {
+		r, err := os.Open(*file)
+		if err != nil {
+			c.fail(err)
+			return 1
+		}
+		defer r.Close()
+		in, childIn = r, c.in
+	}
+	next, err := xargsReader(in, *null, *delim, *replace != "", *lineCount > 0)
+	if err != nil {
+		return c.usage("%v", err)
+	}
+	r := xargsRun{call: c, slots: make(chan struct{}, *parallel), stdin: childIn, trace: *trace}
+	r.loop(argv, next, *replace, *count, *lineCount, *size, *noRun)
+	r.wg.Wait()
+	return r.status
+}
+
+type xargsRun struct {
+	*call
+	slots  chan struct{}
+	stdin  io.Reader
+	trace  bool
+	wg     sync.WaitGroup
+	mu     sync.Mutex
+	status int
+	stop   bool
+}
+
+func (r *xargsRun) loop(argv []string, next func() (string, bool, error), replace string, count, lineCount, size int, noRun bool) {
+	var batch []string
+	length, seenLines, any := 0, 0, false
+	base := 0
+	for _, a := range argv {
+		base += len(a) + 1
+	}
+	flush := func() {
+		if len(batch) > 0 {
+			r.start(append(slices.Clone(argv), batch...))
+		}
+		batch, length, seenLines = nil, 0, 0
+	}
+	for !r.stopped() {
+		item, endsLine, err := next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			r.fail(err)
+			r.set(1)
+			return
+		}
+		any = true
+		if replace != "" {
+			one := slices.Clone(argv)
+			for i := range one {
+				one[i] = strings.ReplaceAll(one[i], replace, item)
+			}
+			r.start(one)
+			continue
+		}
+		if len(batch) > 0 && base+length+len(item)+1 > size {
+			flush()
+		}
+		batch = append(batch, item)
+		length += len(item) + 1
+		if endsLine {
+			seenLines++
+		}
+		if count > 0 && len(batch) == count || lineCount > 0 && seenLines >= lineCount {
+			flush()
+		}
+	}
+	if r.stopped() {
+		return
+	}
+	flush()
+	if !any && !noRun && replace == "" {
+		r.start(argv)
+	}
+}
+
+func (r *xargsRun) set(status int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.status = max(r.status, status)
+	r.stop = r.stop || status != 123
+}
+
+func (r *xargsRun) stopped() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.stop
+}
+
+func (r *xargsRun) start(argv []string) {
+	r.slots <- struct{}{}
+	if r.stopped() {
+		return
+	}
+	if r.trace {
+		fmt.Fprintln(r.err, strings.Join(argv, " "))
+	}
+	path, err := lookPath(argv[0], nil)
+	cmd := &exec.Cmd{Path: path, Args: argv, Stdin: r.stdin, Stdout: os.Stdout, Stderr: os.Stderr}
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		r.set(r.cannotRun(argv[0], err))
+		<-r.slots
+		return
+	}
+	done := func() {
+		switch status := (&process{cmd: cmd}).wait(); {
+		case status == 0:
+		case status == 255:
+			r.set(124)
+		case status > 128:
+			r.set(125)
+		default:
+			r.set(123)
+		}
+		<-r.slots
+	}
+	if cap(r.slots) == 1 {
+		done()
+		return
+	}
+	r.wg.Add(1)
+	go func() { defer r.wg.Done(); done() }()
+}
+
+// xargsReader answers a function for the arguments: words with quotes, or lines, or what ends with a character.
+func xargsReader(in io.Reader, null bool, delim string, byLine, countLines bool) (func() (string, bool, error), error) {
+	br := bufio.NewReader(in)
+	end := byte('\n')
+	if delim = unescape(delim); null {
+		delim = "\x00"
+	}
+	if len(delim) > 1 {
+		return nil, errors.New("the delimiter is one character")
+	}
+	if delim != "" || byLine {
+		if delim != "" {
+			end = delim[0]
+		}
+		return func() (string, bool, error) {
+			for {
+				s, err := br.ReadString(end)
+				if s == "" && err != nil {
+					return "", false, err
+				}
+				s = strings.TrimSuffix(s, string(end))
+				if byLine && delim == "" {
+					if s = strings.TrimLeft(s, " \t"); s == "" {
+						continue
+					}
+				}
+				return s, true, nil
+			}
+		}, nil
+	}
+	return func() (string, bool, error) { return xargsWord(br, countLines) }, nil
+}
+
+// xargsWord reads a word. endsLine says that a line ended with it.
+func xargsWord(br *bufio.Reader, countLines bool) (word string, endsLine bool, err error) {
+	var b bytes.Buffer
+	started := false
+	for {
+		ch, err := br.ReadByte()
+		if err != nil {
+			if started && err == io.EOF {
+				return b.String(), true, nil
+			}
+			return "", false, err
+		}
+		switch ch {
+		case ' ', '\t', '\n':
+			if !started {
+				continue
+			}
+			for countLines && ch != '\n' { // is this the line's last word?
+				next, err := br.ReadByte()
+				if err != nil {
+					break
+				}
+				if ch = next; next != ' ' && next != '\t' && next != '\n' {
+					br.UnreadByte()
+					return b.String(), false, nil
+				}
+			}
+			return b.String(), ch == '\n', nil
+		case '\'', '"':
+			s, err := br.ReadString(ch)
+			if err != nil || strings.Contains(s, "\n") {
+				return "", false, fmt.Errorf("unmatched %c", ch)
+			}
+			b.WriteString(s[:len(s)-1])
+		case '\\':
+			if ch, err = br.ReadByte(); err == nil {
+				b.WriteByte(ch)
+			}
+		default:
+			b.WriteByte(ch)
+		}
+		started = true
+	}
+}
