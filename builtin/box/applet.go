@@ -155,18 +155,14 @@ func records(r io.Reader, end byte, do func(string) bool) error {
 	}
 }
 
-// cutDigits turns the old form -5 of -n 5 into the new one, at any place before "--".
+// cutDigits turns the old form -5 of -n 5, which must be the first argument, into the new one.
 func cutDigits(args []string, flag string) []string {
-	var out []string
-	for i, arg := range args {
-		if arg == "--" {
-			return append(out, args[i:]...)
-		}
-		if digits, ok := strings.CutPrefix(arg, "-"); ok && digits != "" && strings.Trim(digits, "0123456789") == "" {
-			out = append(out, flag, digits)
-			continue
-		}
-		out = append(out, arg)
+	if len(args) == 0 {
+		return args
 	}
-	return out
+	digits, ok := strings.CutPrefix(args[0], "-")
+	if !ok || digits == "" || strings.Trim(digits, "0123456789") != "" {
+		return args
+	}
+	return append([]string{flag, digits}, args[1:]...)
 }

@@ -4,16 +4,22 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+	"mvdan.cc/sh/v3/expand"
 	"mvdan.cc/sh/v3/interp"
+	"mvdan.cc/sh/v3/syntax"
 )
 
 // own are the builtins that the interpreter lacks, or has for itself only.
@@ -33,10 +39,104 @@ func (sh *shell) own(name string) func(context.Context, interp.HandlerContext, [
 		return sh.trap
 	case "times":
 		return sh.times
+	case "read":
+		return sh.read
+	case "printf":
+		return sh.printf
+	case "echo":
+		return sh.echo
+	case "declarations":
+		return sh.declarations
+	case "count":
+		return func(_ context.Context, hc interp.HandlerContext, args []string) int {
+			fmt.Fprintln(hc.Stdout, len(args))
+			return 0
+		}
 	case "hash", "disown", "bind", "enable":
 		return func(context.Context, interp.HandlerContext, []string) int { return 0 }
 	}
 	return nil
+}
+
+// printf is the builtin; -v NAME sets a variable.
+func (sh *shell) printf(ctx context.Context, hc interp.HandlerContext, args []string) int {
+	name := ""
+	if len(args) > 1 && args[0] == "-v" {
+		name, args = args[1], args[2:]
+	}
+	if len(args) > 0 && args[0] == "--" {
+		args = args[1:]
+	}
+	if len(args) == 0 {
+		fmt.Fprintf(hc.Stderr, "%s: printf: usage: printf [-v NAME] FORMAT [ARG]...\n", sh.name)
+		return 2
+	}
+	text, err := formatPrintf(args[0], args[1:])
+	if name != "" {
+		quoted, quoteErr := syntax.Quote(text, syntax.LangBash)
+		if quoteErr == nil {
+			quoteErr = hc.Builtin(ctx, []string{"eval", name + "=" + quoted})
+		}
+		err = errors.Join(err, quoteErr)
+	} else if _, writeErr := io.WriteString(hc.Stdout, text); errors.Is(writeErr, syscall.EPIPE) {
+		return 128 + int(syscall.SIGPIPE) // what would have ended a process
+	} else if writeErr != nil {
+		err = errors.Join(err, writeErr)
+	}
+	if err != nil {
+		fmt.Fprintf(hc.Stderr, "%s: printf: %s\n", sh.name, errText(err))
+		return 1
+	}
+	return 0
+}
+
+func (sh *shell) echo(_ context.Context, hc interp.HandlerContext, args []string) int {
+	_, err := io.WriteString(hc.Stdout, formatEcho(args))
+	switch {
+	case errors.Is(err, syscall.EPIPE):
+		return 128 + int(syscall.SIGPIPE)
+	case err != nil:
+		fmt.Fprintf(hc.Stderr, "%s: echo: write error: %s\n", sh.name, errText(errnoOf(err)))
+		return 1
+	}
+	return 0
+}
+
+// declarations is export -p, readonly -p and declare -p, without names.
+func (sh *shell) declarations(_ context.Context, hc interp.HandlerContext, args []string) int {
+	vars := map[string]expand.Variable{}
+	for name, v := range hc.Env.Each {
+		vars[name] = v
+	}
+	for _, name := range slices.Sorted(maps.Keys(vars)) {
+		v := vars[name]
+		if isSpecial(name) || !v.IsSet() || args[0] == "export" && !v.Exported || args[0] == "readonly" && !v.ReadOnly {
+			continue
+		}
+		flags := v.Flags()
+		if flags == "" {
+			flags = "-"
+		}
+		value := ""
+		switch v.Kind {
+		case expand.Indexed:
+			var cells []string
+			for i, cell := range v.List {
+				cells = append(cells, fmt.Sprintf("[%d]=%s", i, quoted([]string{cell})))
+			}
+			value = "(" + strings.Join(cells, " ") + ")"
+		case expand.Associative:
+			var cells []string
+			for _, key := range slices.Sorted(maps.Keys(v.Map)) {
+				cells = append(cells, fmt.Sprintf("[%s]=%s", quoted([]string{key}), quoted([]string{v.Map[key]})))
+			}
+			value = "(" + strings.Join(cells, " ") + ")"
+		default:
+			value = quoted([]string{v.String()})
+		}
+		fmt.Fprintf(hc.Stdout, "declare -%s %s=%s\n", flags, name, value)
+	}
+	return 0
 }
 
 // call sees every command before it runs.
@@ -138,7 +238,7 @@ func (sh *shell) busy() bool {
 			return true
 		}
 	}
-	return sh.exitTrap != "" || len(sh.jobs) > 0
+	return sh.exitTrap != "" || len(sh.jobs) > 0 || sh.feeds
 }
 
 // execBuiltin is `exec [-a NAME] [-c] [-l] COMMAND…`. A shell whose exec failed ends.

@@ -124,7 +124,7 @@ func runFork() int {
 		quoted, _ := syntax.Quote(ifs.String(), syntax.LangBash)
 		sh.runner.Run(context.Background(), muted(parseStmt("IFS="+quoted)))
 	}
-	sh.runner.Run(context.Background(), muted(&syntax.Stmt{Cmd: callOf(cmdStatus, strconv.Itoa(state.Status))}))
+	sh.setLast(state.Status)
 	text := sh.scripts[state.Script]
 	if state.InFunc { // so that `local` and `return` are what they are in the function
 		text = funcName + "() {\n" + text + "\n}\n" + funcName + ` "$@"`

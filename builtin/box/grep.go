@@ -20,7 +20,7 @@ type grepper struct {
 	re                                         *regexp.Regexp
 	invert, count, list, without, only, quiet  bool
 	number, withName, byteOffset, silent, text bool
-	null                                       bool
+	null, bare                                 bool
 	limit, before, after                       int
 	include, exclude, excludeDir               []string
 	matched                                    bool
@@ -28,14 +28,7 @@ type grepper struct {
 
 // grep answers 0 if a line was selected, 1 if none was, 2 if something failed.
 func grep(c *call) int {
-	for i, arg := range c.args { // -5 is -C 5
-		if arg == "--" {
-			break
-		}
-		if len(arg) > 1 && arg[0] == '-' && strings.Trim(arg[1:], "0123456789") == "" {
-			c.args[i] = "-C" + arg[1:]
-		}
-	}
+	c.args = cutDigits(c.args, "-C")
 	g := &grepper{call: c}
 	f := c.flags("[FLAG]... PATTERN [FILE]...")
 	extended := f.BoolP("extended-regexp", "E", c.name == "egrep", "extended expressions")
@@ -110,7 +103,7 @@ func grep(c *call) int {
 	g.withName = (len(c.args) > 1 || *recursive || *withName) && !*noName
 	if len(c.args) == 0 {
 		if *recursive {
-			c.args = []string{"."}
+			c.args, g.bare = []string{"."}, true
 		} else {
 			c.args = []string{"-"}
 		}
@@ -183,8 +176,8 @@ func (g *grepper) tree(root string) {
 		if path != root && (!d.Type().IsRegular() || len(g.include) > 0 && !matchesAny(g.include, d.Name()) || matchesAny(g.exclude, d.Name())) {
 			return nil
 		}
-		if root == "." {
-			path = strings.TrimPrefix(path, "./")
+		if !g.bare {
+			path = below(root, path)
 		}
 		g.file(path)
 		return nil

@@ -6,9 +6,11 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 	"mvdan.cc/sh/v3/interp"
@@ -114,9 +116,10 @@ func (sh *shell) waitNext(jobs []*job) int {
 
 // waitOrSignal waits for done, or for a signal with a trap.
 func (sh *shell) waitOrSignal(done <-chan struct{}) (sig int, ended bool) {
-	select {
-	case <-done:
-		return 0, true
+	select { // a signal first
+	case s := <-sh.signals:
+		sh.signals <- s
+		return int(s.(syscall.Signal)), false
 	default:
 	}
 	select {
@@ -200,7 +203,29 @@ func (sh *shell) kill(_ context.Context, hc interp.HandlerContext, args []string
 			resolved[i] = strconv.Itoa(j.pid)
 		}
 	}
-	return killAll(sh.name+": kill", resolved, hc.Stdout, hc.Stderr)
+	status := killAll(sh.name+": kill", resolved, hc.Stdout, hc.Stderr)
+	if status == 0 && slices.Contains(resolved, strconv.Itoa(os.Getpid())) {
+		sh.awaitOwn(resolved[0])
+	}
+	return status
+}
+
+// awaitOwn waits for a signal that the shell has just sent to itself and has a trap for: its action runs before the next
+// command.
+func (sh *shell) awaitOwn(flag string) {
+	sig, ok := parseSignal(strings.TrimPrefix(flag, "-"))
+	if !strings.HasPrefix(flag, "-") {
+		sig, ok = syscall.SIGTERM, true
+	}
+	sh.mu.Lock()
+	trapped := sh.traps[sig] != ""
+	sh.mu.Unlock()
+	if !ok || !trapped {
+		return
+	}
+	never := make(chan struct{})
+	time.AfterFunc(time.Second, func() { close(never) })
+	sh.waitOrSignal(never)
 }
 
 func (sh *shell) umask(_ context.Context, hc interp.HandlerContext, args []string) int {

@@ -6,7 +6,7 @@ package main
 func applets() map[string]func(*call) int {
 	return map[string]func(*call) int{
 		"sh": runSh, "bash": runSh, "ash": runSh,
-		"echo": shellBuiltin, "printf": shellBuiltin, "test": shellBuiltin, "[": shellBuiltin,
+		"echo": echo, "printf": printfTool, "test": shellBuiltin, "[": shellBuiltin,
 		"true": func(*call) int { return 0 }, "false": func(*call) int { return 1 },
 
 		"ls": ls, "cp": cp, "mv": mv, "rm": rm, "rmdir": rmdir, "mkdir": mkdir, "ln": ln, "touch": touch, "mktemp": mktemp,

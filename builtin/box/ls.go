@@ -10,7 +10,6 @@ import (
 	"sort"
 	"strings"
 	"syscall"
-	"text/tabwriter"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -177,33 +176,45 @@ func (l *lister) print(entries []entry, total bool) {
 		}
 		fmt.Fprintf(l.out, "total %d\n", blocks/2)
 	}
-	w := tabwriter.NewWriter(l.out, 0, 0, 1, ' ', tabwriter.AlignRight)
+	var rows [][6]string
+	var widths [6]int
 	for _, e := range entries {
-		st := e.info.Sys().(*syscall.Stat_t)
-		owner, group := userName(int(st.Uid)), groupName(int(st.Gid))
-		if l.numeric {
-			owner, group = fmt.Sprint(st.Uid), fmt.Sprint(st.Gid)
+		row := l.row(e)
+		for i, cell := range row {
+			widths[i] = max(widths[i], len(cell))
 		}
-		if l.noGroup {
-			group = ""
+		rows = append(rows, row)
+	}
+	for i, r := range rows {
+		fmt.Fprintf(l.out, "%s %*s %-*s ", r[0], widths[1], r[1], widths[2], r[2])
+		if !l.noGroup {
+			fmt.Fprintf(l.out, "%-*s ", widths[3], r[3])
 		}
-		size := fmt.Sprint(e.info.Size())
-		if l.human {
-			size = humanSize(uint64(e.info.Size()))
-		}
-		if e.info.Mode()&fs.ModeDevice != 0 {
-			size = fmt.Sprintf("%d,%d", unix.Major(uint64(st.Rdev)), unix.Minor(uint64(st.Rdev)))
-		}
-		name := e.name + l.sign(e.info.Mode())
-		if e.info.Mode()&fs.ModeSymlink != 0 {
-			if target, err := os.Readlink(e.path); err == nil {
-				name = e.name + " -> " + target
+		name := entries[i].name + l.sign(entries[i].info.Mode())
+		if entries[i].info.Mode()&fs.ModeSymlink != 0 {
+			if target, err := os.Readlink(entries[i].path); err == nil {
+				name = entries[i].name + " -> " + target
 			}
 		}
-		// the last cell is not part of a column, so it is not aligned
-		fmt.Fprintf(w, "%s%s\t%d\t%s\t%s\t%s\t%s %s\n", l.prefix(e), modeString(e.info.Mode()), st.Nlink, owner, group, size, lsTime(e.info.ModTime()), name)
+		fmt.Fprintf(l.out, "%*s %s %s\n", widths[4], r[4], r[5], name)
 	}
-	w.Flush()
+}
+
+// row is what -l shows: mode, links, owner, group, size and time.
+func (l *lister) row(e entry) [6]string {
+	st := e.info.Sys().(*syscall.Stat_t)
+	owner, group := userName(int(st.Uid)), groupName(int(st.Gid))
+	if l.numeric {
+		owner, group = fmt.Sprint(st.Uid), fmt.Sprint(st.Gid)
+	}
+	size := fmt.Sprint(e.info.Size())
+	if l.human {
+		size = humanSize(uint64(e.info.Size()))
+	}
+	if e.info.Mode()&fs.ModeDevice != 0 {
+		size = fmt.Sprintf("%d,%d", unix.Major(uint64(st.Rdev)), unix.Minor(uint64(st.Rdev)))
+	}
+	return [6]string{l.prefix(e) + modeString(e.info.Mode()), fmt.Sprint(st.Nlink), owner, group, size, lsTime(e.info.ModTime())}
 }
 
 func (l *lister) prefix(e entry) (s string) {

@@ -169,6 +169,15 @@ func chmod(c *call) int {
 	})
 }
 
+// below is path, found by walking root, as tools write it: with root as it was given in front.
+func below(root, path string) string {
+	rel, err := filepath.Rel(root, path)
+	if err != nil || rel == "." {
+		return root
+	}
+	return strings.TrimSuffix(root, "/") + "/" + rel
+}
+
 // walk calls do for each argument and, if recursive, for what is in it, directories before their content.
 func (c *call) walk(recursive, quiet bool, do func(name string, top bool) error) int {
 	report := func(err error) {

@@ -62,11 +62,29 @@ func (sh *shell) visit(node syntax.Node) bool {
 	case *syntax.CmdSubst:
 		if len(n.Stmts) > 0 && !(len(n.Stmts) == 1 && (sh.plain(n.Stmts[0]) || isFileRead(n.Stmts[0]))) {
 			n.Stmts = []*syntax.Stmt{sh.process(cmdFork, sh.text(n.Stmts))}
+			return false
 		}
 	case *syntax.ProcSubst:
+		sh.feeds = true
+		sh.feedsOut = sh.feedsOut || n.Op == syntax.CmdOut
 		if len(n.Stmts) > 0 && !(len(n.Stmts) == 1 && sh.plain(n.Stmts[0])) {
 			n.Stmts = []*syntax.Stmt{sh.process(cmdFork, sh.text(n.Stmts))}
 		}
+	case *syntax.Word:
+		replaceLengths(n.Parts)
+	case *syntax.DblQuoted:
+		replaceLengths(n.Parts)
+	case *syntax.ArithmExp:
+		decimal(n.X)
+	case *syntax.ArithmCmd:
+		decimal(n.X)
+	case *syntax.BinaryArithm:
+		decimal(n.X)
+		decimal(n.Y)
+	case *syntax.UnaryArithm:
+		decimal(n.X)
+	case *syntax.ParenArithm:
+		decimal(n.X)
 	case *syntax.ParamExp:
 		if n.Param == nil {
 			break
@@ -79,6 +97,35 @@ func (sh *shell) visit(node syntax.Node) bool {
 		rewriteRedirect(n)
 	}
 	return true
+}
+
+// replaceLengths turns ${#a[@]} into a command that counts: the interpreter counts associative arrays wrongly.
+func replaceLengths(parts []syntax.WordPart) {
+	for i, part := range parts {
+		p, ok := part.(*syntax.ParamExp)
+		if !ok || !p.Length {
+			continue
+		}
+		index, ok := p.Index.(*syntax.Word)
+		if !ok || index.Lit() != "@" && index.Lit() != "*" {
+			continue
+		}
+		all := &syntax.ParamExp{Param: p.Param, Index: &syntax.Word{Parts: []syntax.WordPart{lit("@")}}}
+		count := callOf("\x01count")
+		count.Args = append(count.Args, &syntax.Word{Parts: []syntax.WordPart{&syntax.DblQuoted{Parts: []syntax.WordPart{all}}}})
+		parts[i] = &syntax.CmdSubst{Stmts: []*syntax.Stmt{muted(&syntax.Stmt{Cmd: count})}}
+	}
+}
+
+// decimal turns 0x1f and 017 in an arithmetic expression into decimal numbers, the only ones that the interpreter knows.
+func decimal(expr syntax.ArithmExpr) {
+	w, ok := expr.(*syntax.Word)
+	if !ok || len(w.Lit()) < 2 || w.Lit()[0] != '0' {
+		return
+	}
+	if n, err := strconv.ParseInt(w.Lit(), 0, 64); err == nil && !strings.Contains(w.Lit(), "_") {
+		w.Parts = []syntax.WordPart{lit(strconv.FormatInt(n, 10))}
+	}
 }
 
 func (sh *shell) visitStmt(st *syntax.Stmt) bool {
@@ -123,6 +170,10 @@ func (sh *shell) visitStmt(st *syntax.Stmt) bool {
 		return false
 	case *syntax.TimeClause:
 		st.Cmd = timed(cmd)
+	case *syntax.DeclClause:
+		if len(cmd.Args) == 0 || len(cmd.Args) == 1 && cmd.Args[0].Value != nil && cmd.Args[0].Value.Lit() == "-p" {
+			st.Cmd = callOf("\x01declarations", cmd.Variant.Value)
+		}
 	}
 	return true
 }
@@ -145,8 +196,8 @@ func (sh *shell) plain(st *syntax.Stmt) bool {
 			return false
 		case "echo", "printf", "pwd", "true", "false", ":", "test", "[":
 			return !sh.funcs[name]
-		default:
-			return !sh.funcs[name] && !interp.IsBuiltin(name) && name[0] != '\x01'
+		default: // of our own, fork and count may be here: a statement that was rewritten before
+			return !sh.funcs[name] && !interp.IsBuiltin(name)
 		}
 	}
 	return false
@@ -182,7 +233,7 @@ func (sh *shell) text(stmts []*syntax.Stmt) string {
 // less, and a signal to it reaches the program.
 func (sh *shell) markLast(st *syntax.Stmt) {
 	call, ok := st.Cmd.(*syntax.CallExpr)
-	if !ok || st.Negated || !sh.plain(st) || interp.IsBuiltin(call.Args[0].Lit()) || strings.Contains(sh.flags(), "x") {
+	if !ok || st.Negated || !sh.plain(st) || interp.IsBuiltin(call.Args[0].Lit()) || call.Args[0].Lit()[0] == '\x01' || strings.Contains(sh.flags(), "x") {
 		return
 	}
 	// these are fed by this process
@@ -190,6 +241,8 @@ func (sh *shell) markLast(st *syntax.Stmt) {
 	syntax.Walk(st, func(n syntax.Node) bool {
 		switch n := n.(type) {
 		case *syntax.ProcSubst:
+			sh.feeds = true
+			sh.feedsOut = sh.feedsOut || n.Op == syntax.CmdOut
 			fed = true
 		case *syntax.Redirect:
 			fed = fed || n.Hdoc != nil || n.Op == syntax.WordHdoc

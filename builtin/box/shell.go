@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"sync"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"mvdan.cc/sh/v3/expand"
@@ -41,6 +42,8 @@ type shell struct {
 	inTrap   bool
 	signals  chan os.Signal
 	timers   []timer
+	feeds    bool // a process substitution may be running, as a part of this process
+	feedsOut bool // one that reads, >(…)
 }
 
 func newShell(name string) *shell {
@@ -97,10 +100,10 @@ func (sh *shell) run(stmt *syntax.Stmt) (status int, over bool) {
 	over = sh.runner.Exited()
 	if !over {
 		if action, ok := sh.pendingTrap(); ok {
-			// status stays: a trap leaves $? as it was
 			if trapStatus, exited := sh.runTrap(action); exited {
 				return trapStatus, true
 			}
+			sh.setLast(status) // a trap leaves $? as it was
 		}
 	}
 	return status, over
@@ -115,15 +118,37 @@ func (sh *shell) exit(status int) int {
 	}
 	if action := sh.exitTrap; action != "" {
 		sh.exitTrap = ""
-		if trapStatus, exited := sh.runTrap(setStatus(status) + action); exited {
+		sh.setLast(status)
+		if trapStatus, exited := sh.runTrap(action); exited {
 			status = trapStatus
 		}
 	}
+	sh.finishFeeds()
 	return status
 }
 
-// setStatus is shell text that sets $?.
-func setStatus(status int) string { return "(exit " + strconv.Itoa(status) + ")\n" }
+// finishFeeds lets what reads from this shell, >(…), come to its end: it is a part of this process.
+func (sh *shell) finishFeeds() {
+	if !sh.feedsOut {
+		return
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		sh.runner.Run(context.Background(), parseStmt("builtin wait"))
+	}()
+	select {
+	case <-done:
+	case <-time.After(2 * time.Second): // one that never ends must not keep the shell
+	}
+}
+
+// setLast sets $?, without a trace and without what a failure sets off.
+func (sh *shell) setLast(status int) {
+	sh.runner.Run(context.Background(), muted(&syntax.Stmt{Cmd: &syntax.BinaryCmd{
+		Op: syntax.AndStmt, X: &syntax.Stmt{Cmd: callOf(cmdStatus, strconv.Itoa(status))}, Y: &syntax.Stmt{Cmd: callOf("true")},
+	}}))
+}
 
 func (sh *shell) runTrap(action string) (status int, exited bool) {
 	sh.inTrap = true
