@@ -2,7 +2,13 @@ package sandbox
 
 import (
 	"context"
+	"encoding/hex"
+	"errors"
 	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
 
 	"github.com/sandlot-dev/sandlot/runtime"
 )
@@ -34,14 +40,114 @@ type Build struct {
 // build is runtime.ErrBuildFailed, with the end of its log in [runtime.Error].Log and message; a directory without the Dockerfile is
 // runtime.ErrInvalid.
 func BuildImage(ctx context.Context, rt runtime.Runtime, b Build, progress io.Writer) (tag string, err error) {
-	return "", errBeingBuilt
+	source, err := newSource(ctx, b)
+	if err != nil {
+		return "", err
+	}
+	defer source.close()
+	return source.tag, source.build(ctx, rt, progress)
 }
 
 // BuildTag is the tag that [BuildImage] gives the image, without building it.
-func BuildTag(b Build) (string, error) {
-	return "", errBeingBuilt
+func BuildTag(ctx context.Context, b Build) (string, error) {
+	source, err := newSource(ctx, b)
+	if err != nil {
+		return "", err
+	}
+	defer source.close()
+	return source.tag, nil
 }
 
-func runBuild(ctx context.Context, rt runtime.Runtime, b Build, opts Options) (runtime.RunResult, error) {
-	return runtime.RunResult{}, errBeingBuilt
+// runBuild runs the image of a build, which is built where the engine does not have it. Running tells whether it does.
+func runBuild(ctx context.Context, rt runtime.Runtime, opts Options) (runtime.RunResult, error) {
+	source, err := newSource(ctx, *opts.Build)
+	if err != nil {
+		return runtime.RunResult{}, err
+	}
+	defer source.close()
+	if opts.Build.Tag == "" && !opts.Build.NoCache {
+		ran, err := rt.Run(ctx, source.tag, opts.RunOptions)
+		if !errors.Is(err, runtime.ErrImageNotFound) {
+			return ran, err
+		}
+	}
+	if err := source.build(ctx, rt, opts.Progress); err != nil {
+		return runtime.RunResult{}, err
+	}
+	return rt.Run(ctx, source.tag, opts.RunOptions)
+}
+
+// A source is a build whose context was read once, so that its tag is known.
+type source struct {
+	Build
+	tag    string
+	sum    []byte
+	root   *os.Root // of Dir
+	ignore *ignore  // of Dir
+}
+
+func newSource(ctx context.Context, b Build) (*source, error) {
+	s := &source{Build: b, tag: b.Tag}
+	if err := s.prepare(ctx); err != nil {
+		s.close()
+		return nil, err
+	}
+	if s.tag == "" {
+		s.tag = "localhost/sandlot/build:" + hex.EncodeToString(s.sum)[:12]
+	}
+	return s, nil
+}
+
+func (s *source) prepare(ctx context.Context) (err error) {
+	if (s.Dir == "") == (s.Context == nil) {
+		return invalid("build", s.Dir, "a build needs a directory or a tar, and not both", "set one of Dir and Context")
+	}
+	if s.Dir != "" {
+		s.root, err = os.OpenRoot(s.Dir)
+		if err != nil {
+			return &runtime.Error{Op: "build", ID: s.Dir, Kind: runtime.ErrInvalid, Message: "the build directory cannot be read", Err: err}
+		}
+		if s.Dockerfile, err = findDockerfile(s.root, s.Dockerfile); err != nil {
+			return err
+		}
+		if s.ignore, err = readIgnore(s.root, s.Dockerfile); err != nil {
+			return err
+		}
+	}
+	s.sum, err = s.write(ctx, io.Discard, nil)
+	return err
+}
+
+func (s *source) close() {
+	if s.root != nil {
+		s.root.Close() // opened to read: nothing is lost
+	}
+}
+
+func (s *source) build(ctx context.Context, rt runtime.Runtime, progress io.Writer) error {
+	return pipe(ctx, func(ctx context.Context, w io.Writer) error {
+		_, err := s.write(ctx, w, s.sum)
+		return err
+	}, func(r io.Reader) error {
+		_, err := rt.Build(ctx, r, runtime.BuildOptions{
+			Tag: s.tag, Dockerfile: s.Dockerfile, Args: s.Args, Target: s.Target, NoCache: s.NoCache, Log: progress,
+		})
+		return err
+	})
+}
+
+// findDockerfile gives the Dockerfile's name with slashes.
+func findDockerfile(root *os.Root, name string) (string, error) {
+	names := []string{"Dockerfile", "Containerfile"}
+	if name != "" {
+		names = []string{path.Clean(filepath.ToSlash(name))}
+	}
+	for _, name := range names {
+		info, err := root.Stat(filepath.FromSlash(name))
+		if err == nil && info.Mode().IsRegular() {
+			return name, nil
+		}
+	}
+	return "", invalid("build", root.Name(), "it has no "+strings.Join(names, " or "),
+		"name the build directory that holds it, and its path in there")
 }

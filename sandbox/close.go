@@ -25,8 +25,12 @@ func (s *Sandbox) Close() error {
 
 // Remove removes the sandbox, also one that [Open] gave. It is Close otherwise, but for ctx.
 func (s *Sandbox) Remove(ctx context.Context) error {
-	s.removing.Lock()
-	defer s.removing.Unlock()
+	select {
+	case s.removing <- struct{}{}:
+		defer func() { <-s.removing }()
+	case <-ctx.Done():
+		return &runtime.Error{Op: "remove", ID: s.name, Err: ctx.Err()}
+	}
 	if s.open("remove") != nil {
 		return nil
 	}

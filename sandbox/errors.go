@@ -15,15 +15,24 @@ func (e matching) Unwrap() []error { return []error{e.err, e.also} }
 
 // fileError makes an error about a file match the errors of package fs.
 func fileError(err error) error {
-	for kind, also := range map[error]error{
-		runtime.ErrFileNotFound: fs.ErrNotExist,
-		runtime.ErrPermission:   fs.ErrPermission,
-		runtime.ErrInvalid:      fs.ErrInvalid,
-		runtime.ErrClosed:       fs.ErrClosed,
+	for _, m := range []matching{
+		{runtime.ErrFileNotFound, fs.ErrNotExist},
+		{runtime.ErrPermission, fs.ErrPermission},
+		{runtime.ErrInvalid, fs.ErrInvalid},
+		{runtime.ErrClosed, fs.ErrClosed},
 	} {
-		if errors.Is(err, kind) {
-			return matching{err, also}
+		if errors.Is(err, m.err) {
+			return matching{err, m.also}
 		}
 	}
 	return err
+}
+
+func invalid(op, id, message, hint string) error {
+	return fileError(&runtime.Error{Op: op, ID: id, Kind: runtime.ErrInvalid, Message: message, Hint: hint})
+}
+
+// unexpected is an error about what came from the sandbox and no honest one sends.
+func unexpected(op, id, message string) error {
+	return &runtime.Error{Op: op, ID: id, Kind: runtime.ErrConnectionLost, Message: "the sandbox sent " + message}
 }

@@ -23,8 +23,8 @@ type Sandbox struct {
 	owned    bool // Close removes it
 	shell    shell
 
-	removing sync.Mutex // held during a removal, so that a second Close waits for the first
-	closing  sync.Mutex // guards closed
+	removing chan struct{} // holds one during a removal, so that a second Close waits for the first
+	closing  sync.Mutex    // guards closed
 	closed   bool
 }
 
@@ -39,16 +39,20 @@ func New(ctx context.Context, rt runtime.Runtime, opts Options) (*Sandbox, error
 	var ran runtime.RunResult
 	var err error
 	if opts.Build != nil {
-		ran, err = runBuild(ctx, rt, *opts.Build, opts)
+		ran, err = runBuild(ctx, rt, opts)
 	} else {
 		ran, err = runImage(ctx, rt, opts)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return &Sandbox{
-		rt: rt, id: ran.ID, name: ran.Name, warnings: ran.Warnings, limit: opts.OutputLimit, owned: true, shell: newShell(),
-	}, nil
+	s := newSandbox(rt, ran.ID, ran.Name, opts.OutputLimit)
+	s.warnings, s.owned = ran.Warnings, true
+	return s, nil
+}
+
+func newSandbox(rt runtime.Runtime, id, name string, limit int) *Sandbox {
+	return &Sandbox{rt: rt, id: id, name: name, limit: limit, shell: newShell(), removing: make(chan struct{}, 1)}
 }
 
 // runImage runs an image that the engine has, or can pull. Running tells whether it is there, so no call is spent on asking.
@@ -91,7 +95,7 @@ func Open(ctx context.Context, rt runtime.Runtime, nameOrID string, opts OpenOpt
 	if err != nil {
 		return nil, err
 	}
-	return &Sandbox{rt: rt, id: c.ID, name: c.Name, limit: opts.OutputLimit, shell: newShell()}, nil
+	return newSandbox(rt, c.ID, c.Name, opts.OutputLimit), nil
 }
 
 // ID is the engine's full id of the sandbox.
