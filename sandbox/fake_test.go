@@ -213,7 +213,7 @@ func (f *fake) GetArchive(_ context.Context, _, name string, w io.Writer, opts r
 		h.Name = path.Base(top) + strings.TrimPrefix(have, top)
 		if opts.HeadersOnly && h.Typeflag == tar.TypeReg {
 			h.PAXRecords = map[string]string{runtime.PAXSize: strconv.FormatInt(h.Size, 10)}
-			h.Size, file.data = 0, nil
+			h.Format, h.Size, file.data = tar.FormatPAX, 0, nil
 		}
 		if err := archive.WriteHeader(&h); err != nil {
 			return runtime.GetArchiveResult{}, err
@@ -267,7 +267,7 @@ func archiveOf(t testing.TB, headers ...tar.Header) []byte {
 		if h.Typeflag == tar.TypeReg && h.Size == 0 {
 			h.Size = int64(len(h.Name))
 		}
-		if h.Mode == 0 {
+		if h.Mode == 0 && h.Typeflag != tar.TypeXGlobalHeader {
 			h.Mode = 0o755
 		}
 		if err := w.WriteHeader(&h); err != nil {

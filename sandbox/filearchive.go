@@ -99,13 +99,23 @@ func parseOwner(owner string) (uid, gid int, err error) {
 
 // split parts the name of a file from its directory.
 func split(op, name string) (dir, base string, err error) {
+	if err := checkName(op, name); err != nil {
+		return "", "", err
+	}
 	i := strings.LastIndexByte(name, '/') + 1
 	dir, base = name[:i], name[i:]
-	if base == "" || base == "." || base == ".." || strings.ContainsRune(name, 0) {
+	if base == "" || base == "." || base == ".." {
 		return "", "", invalid(op, name, strconv.Quote(name)+" names no file", "")
 	}
 	if dir == "" {
 		dir = "."
 	}
 	return dir, base, nil
+}
+
+func checkName(op, name string) error {
+	if name == "" || strings.ContainsRune(name, 0) {
+		return invalid(op, name, strconv.Quote(name)+" is no name of a file", "")
+	}
+	return nil
 }

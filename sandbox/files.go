@@ -75,12 +75,12 @@ func (s *Sandbox) MkdirAll(ctx context.Context, name string, opts FileOptions) e
 	if err != nil {
 		return err
 	}
-	dir, base, err := split("mkdir", strings.TrimRight(name, "/"))
-	if err != nil && name != "" { // "/", ".", "..": there is no last part to make
-		_, err = s.PutArchive(ctx, name, bytes.NewReader(make([]byte, tarEnd)), runtime.PutArchiveOptions{CreateDir: true})
+	if err := checkName("mkdir", name); err != nil {
 		return err
 	}
-	if err != nil {
+	dir, base, err := split("mkdir", strings.TrimRight(name, "/"))
+	if err != nil { // "/", ".", "..": there is no last part to make
+		_, err = s.PutArchive(ctx, name, bytes.NewReader(make([]byte, tarEnd)), runtime.PutArchiveOptions{CreateDir: true})
 		return err
 	}
 	header.Name = base + "/"
