@@ -18,6 +18,9 @@ import (
 	"github.com/sandlot-dev/sandlot/runtime"
 )
 
+// maxName bounds how deep an archive can go: the root is walked from its top for each name.
+const maxName = 4096
+
 // An extraction writes entries of an archive that nobody vouches for below a directory of this machine. The root keeps every name
 // below it; that links lead nowhere else is kept here.
 type extraction struct {
@@ -56,7 +59,7 @@ func (e *extraction) add(name, link string, h *tar.Header, content io.Reader) er
 	if e.opts.MaxEntries > 0 && e.result.Entries+len(e.result.Skipped) >= e.opts.MaxEntries {
 		return invalid("get directory", name, fmt.Sprintf("there are more than %d entries", e.opts.MaxEntries), "raise MaxEntries")
 	}
-	if _, err := filepath.Localize(name); err != nil {
+	if _, err := filepath.Localize(name); err != nil || len(name) > maxName {
 		return e.unsafe(name, "this machine does not take its name")
 	}
 	var err error

@@ -119,6 +119,7 @@ func TestGetDirHostile(t *testing.T) {
 		},
 		{name: "device", entries: []tar.Header{top, {Name: "d/c", Typeflag: tar.TypeChar}}, kind: runtime.ErrInvalid, skips: "c"},
 		{name: "pipe", entries: []tar.Header{top, {Name: "d/p", Typeflag: tar.TypeFifo}}, kind: runtime.ErrInvalid, skips: "p"},
+		{name: "endless name", entries: []tar.Header{top, {Name: "d/" + strings.Repeat("x/", 2048) + "f"}}, kind: runtime.ErrInvalid, skips: strings.Repeat("x/", 2048) + "f"},
 		{name: "too many bytes", entries: []tar.Header{top, {Name: "d/f"}, {Name: "d/g"}}, opts: sandbox.GetDirOptions{MaxBytes: 5}, kind: runtime.ErrInvalid},
 		{name: "too many entries", entries: []tar.Header{top, {Name: "d/f"}, {Name: "d/g"}}, opts: sandbox.GetDirOptions{MaxEntries: 1}, kind: runtime.ErrInvalid},
 	} {
