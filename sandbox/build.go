@@ -19,8 +19,8 @@ type Build struct {
 	// NAME.containerignore and NAME.dockerignore beside the Dockerfile NAME, .containerignore, .dockerignore. Ignore files are
 	// never in the context themselves, and neither are sockets, pipes and devices.
 	Dir string
-	// Context opens a build context that is a tar. It is called once for the tag and once for each build, and must give the same files
-	// each time. An ignore file is not looked at, and is left out.
+	// Context opens a build context that is a tar. It is called once for a build, and once more before where Tag is empty, and must give
+	// the same files each time. Read must end when Close is called. An ignore file in it is not looked at, and is left out.
 	Context func() (io.ReadCloser, error)
 	// Dockerfile is its path in the context. Empty: "Dockerfile", else "Containerfile".
 	Dockerfile string
@@ -30,10 +30,12 @@ type Build struct {
 	Target string
 	// NoCache builds every step anew, even if the engine has the image.
 	NoCache bool
-	// Tag names the image, fully qualified ("localhost/project/app:1"). It is built whenever asked for, the engine's cache of steps aside. Empty:
-	// "localhost/sandlot/build:HASH" of the content (files, modes, link targets, Dockerfile, Args and Target, but not times
-	// and owners), and an image that the engine has under it is used as it is.
+	// Tag names the image, fully qualified ("localhost/project/app:1"). Empty: "localhost/sandlot/build:HASH" of the content (files,
+	// modes, link targets, Dockerfile, Args and Target, but not times and owners), so that [New] builds only what has changed.
 	Tag string
+	// IfMissing lets New take an image that the engine has under Tag as it is, without reading the context. Without it an image with a Tag is
+	// built for each New; the engine's cache of steps makes that fast, as long as nothing has changed. Not used without Tag.
+	IfMissing bool
 }
 
 // BuildImage builds an image, whether or not the engine has it, and gives its tag. progress gets the log as it comes; nil discards. A failed
@@ -60,12 +62,19 @@ func BuildTag(ctx context.Context, b Build) (string, error) {
 
 // runBuild runs the image of a build, which is built where the engine does not have it. Running tells whether it does.
 func runBuild(ctx context.Context, rt runtime.Runtime, opts Options) (runtime.RunResult, error) {
+	known := opts.Build.Tag
+	if known != "" && opts.Build.IfMissing && !opts.Build.NoCache {
+		ran, err := rt.Run(ctx, known, opts.RunOptions)
+		if !errors.Is(err, runtime.ErrImageNotFound) {
+			return ran, err
+		}
+	}
 	source, err := newSource(ctx, *opts.Build)
 	if err != nil {
 		return runtime.RunResult{}, err
 	}
 	defer source.close()
-	if opts.Build.Tag == "" && !opts.Build.NoCache {
+	if known == "" && !opts.Build.NoCache {
 		ran, err := rt.Run(ctx, source.tag, opts.RunOptions)
 		if !errors.Is(err, runtime.ErrImageNotFound) {
 			return ran, err
@@ -77,28 +86,30 @@ func runBuild(ctx context.Context, rt runtime.Runtime, opts Options) (runtime.Ru
 	return rt.Run(ctx, source.tag, opts.RunOptions)
 }
 
-// A source is a build whose context was read once, so that its tag is known.
+// A source is a build whose tag is known.
 type source struct {
 	Build
 	tag    string
-	sum    []byte
+	sum    []byte   // of the content that the tag names; nil where it names none
 	root   *os.Root // of Dir
 	ignore *ignore  // of Dir
 }
 
 func newSource(ctx context.Context, b Build) (*source, error) {
 	s := &source{Build: b, tag: b.Tag}
-	if err := s.prepare(ctx); err != nil {
+	err := s.prepare()
+	if err == nil && s.tag == "" {
+		s.sum, err = s.write(ctx, io.Discard, nil)
+		s.tag = "localhost/sandlot/build:" + hex.EncodeToString(s.sum)[:12]
+	}
+	if err != nil {
 		s.close()
 		return nil, err
-	}
-	if s.tag == "" {
-		s.tag = "localhost/sandlot/build:" + hex.EncodeToString(s.sum)[:12]
 	}
 	return s, nil
 }
 
-func (s *source) prepare(ctx context.Context) (err error) {
+func (s *source) prepare() (err error) {
 	if (s.Dir == "") == (s.Context == nil) {
 		return invalid("build", s.Dir, "a build needs a directory or a tar, and not both", "set one of Dir and Context")
 	}
@@ -114,8 +125,7 @@ func (s *source) prepare(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	s.sum, err = s.write(ctx, io.Discard, nil)
-	return err
+	return nil
 }
 
 func (s *source) close() {

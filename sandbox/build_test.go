@@ -216,6 +216,8 @@ func TestNewBuild(t *testing.T) {
 		{"there", []string{tag}, sandbox.Build{}, []string{"run " + tag}},
 		{"there, no cache", []string{tag}, sandbox.Build{NoCache: true}, []string{"build " + tag, "run " + tag}},
 		{"own tag", []string{"localhost/x"}, sandbox.Build{Tag: "localhost/x"}, []string{"build localhost/x", "run localhost/x"}},
+		{"own tag, there", []string{"localhost/x"}, sandbox.Build{Tag: "localhost/x", IfMissing: true}, []string{"run localhost/x"}},
+		{"own tag, missing", nil, sandbox.Build{Tag: "localhost/x", IfMissing: true}, []string{"run localhost/x", "build localhost/x", "run localhost/x"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f := newFake(test.have...)
