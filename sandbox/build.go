@@ -100,11 +100,13 @@ func newSource(ctx context.Context, b Build) (*source, error) {
 	err := s.prepare()
 	if err == nil && s.tag == "" {
 		s.sum, err = s.write(ctx, io.Discard, nil)
-		s.tag = "localhost/sandlot/build:" + hex.EncodeToString(s.sum)[:12]
 	}
 	if err != nil {
 		s.close()
 		return nil, err
+	}
+	if s.tag == "" {
+		s.tag = "localhost/sandlot/build:" + hex.EncodeToString(s.sum)[:12]
 	}
 	return s, nil
 }
