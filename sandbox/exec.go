@@ -2,9 +2,13 @@ package sandbox
 
 import (
 	"context"
+	"time"
 
 	"github.com/sandlot-dev/sandlot/runtime"
 )
+
+// shellTimeout bounds the try of a shell: what the image calls bash need not be one.
+const shellTimeout = 30 * time.Second
 
 // Exec runs a command in the sandbox and waits for it, as [runtime.Runtime].Exec says. The exit status is in the result, also when it is not 0.
 // When opts.Timeout passes or ctx is done, everything that the command started is killed, the output so far has been
@@ -32,7 +36,7 @@ func (s *Sandbox) ShellArgv(ctx context.Context, line string) ([]string, error) 
 		return nil, err
 	}
 	name, err := s.shell.find(ctx, func(ctx context.Context, name string) (bool, error) {
-		result, err := s.rt.Exec(ctx, s.id, []string{name, "-c", ":"}, runtime.ExecOptions{})
+		result, err := s.rt.Exec(ctx, s.id, []string{name, "-c", ":"}, runtime.ExecOptions{Timeout: shellTimeout})
 		return result.ExitCode == 0, err
 	})
 	if err != nil {
