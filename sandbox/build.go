@@ -93,6 +93,8 @@ type source struct {
 	sum    []byte   // of the content that the tag names; nil where it names none
 	root   *os.Root // of Dir
 	ignore *ignore  // of Dir
+	// inContext is the Dockerfile's name in the context that is sent.
+	inContext string
 }
 
 func newSource(ctx context.Context, b Build) (*source, error) {
@@ -115,19 +117,26 @@ func (s *source) prepare() (err error) {
 	if (s.Dir == "") == (s.Context == nil) {
 		return invalid("build", s.Dir, "a build needs a directory or a tar, and not both", "set one of Dir and Context")
 	}
-	if s.Dir != "" {
-		s.root, err = os.OpenRoot(s.Dir)
-		if err != nil {
-			return &runtime.Error{Op: "build", ID: s.Dir, Kind: runtime.ErrInvalid, Message: "the build directory cannot be read", Err: err}
-		}
-		if s.Dockerfile, err = findDockerfile(s.root, s.Dockerfile); err != nil {
-			return err
-		}
-		if s.ignore, err = readIgnore(s.root, s.Dockerfile); err != nil {
-			return err
-		}
+	s.inContext = s.Dockerfile
+	if s.Dir == "" {
+		return nil
 	}
-	return nil
+	s.root, err = os.OpenRoot(s.Dir)
+	if err != nil {
+		return &runtime.Error{Op: "build", ID: s.Dir, Kind: runtime.ErrInvalid, Message: "the build directory cannot be read", Err: err}
+	}
+	if s.Dockerfile, err = findDockerfile(s.root, s.Dockerfile); err != nil {
+		return err
+	}
+	s.inContext = s.Dockerfile
+	if s.ignore, err = readIgnore(s.root, s.Dockerfile); err != nil {
+		return err
+	}
+	leave, _, err := s.ignore.leaves(s.Dockerfile)
+	if leave {
+		s.inContext = aside
+	}
+	return err
 }
 
 func (s *source) close() {
@@ -142,7 +151,7 @@ func (s *source) build(ctx context.Context, rt runtime.Runtime, progress io.Writ
 		return err
 	}, func(r io.Reader) error {
 		_, err := rt.Build(ctx, r, runtime.BuildOptions{
-			Tag: s.tag, Dockerfile: s.Dockerfile, Args: s.Args, Target: s.Target, NoCache: s.NoCache, Log: progress,
+			Tag: s.tag, Dockerfile: s.inContext, Args: s.Args, Target: s.Target, NoCache: s.NoCache, Log: progress,
 		})
 		return err
 	})

@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -102,14 +103,24 @@ func (s *source) writeDir(w contextWriter) error {
 		pending = nil
 		return nil
 	})
-	if err != nil || s.ignore.forEngine() == "" {
+	if err != nil || s.inContext == s.Dockerfile {
 		return err
 	}
-	content := s.ignore.forEngine()
-	return w.add(&tar.Header{Name: ".dockerignore", Mode: 0o644, Size: int64(len(content))}, func(w io.Writer) error {
-		_, err := io.WriteString(w, content)
+	info, err := s.root.Stat(filepath.FromSlash(s.Dockerfile))
+	if err != nil {
+		return err
+	}
+	if err := w.add(asideHeader(s.inContext, info.Size()), hostFile{s.root, s.Dockerfile, info}.copyTo); err != nil {
+		return err
+	}
+	return w.add(asideHeader(".dockerignore", int64(len(asideIgnore))), func(w io.Writer) error {
+		_, err := io.WriteString(w, asideIgnore)
 		return err
 	})
+}
+
+func asideHeader(name string, size int64) *tar.Header {
+	return &tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: size}
 }
 
 // writeTar writes what a tar holds that is of use to a build.

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/moby/patternmatcher"
 	"github.com/moby/patternmatcher/ignorefile"
@@ -56,36 +55,24 @@ func readIgnore(root *os.Root, dockerfile string) (*ignore, error) {
 	return i, nil
 }
 
-// leaves says whether name is left out, and if so, whether all that is below is, too. The Dockerfile never is: the engine needs it.
+// leaves says whether name is left out, and if so, whether all that is below is, too.
 func (i *ignore) leaves(name string) (leave, whole bool, err error) {
-	switch {
-	case name == i.dockerfile:
-		return false, false, nil
-	case isIgnoreFile(name, i.dockerfile):
+	if isIgnoreFile(name, i.dockerfile) {
 		return true, true, nil
 	}
-	leave, err = i.matches(name)
-	// A pattern that takes something back may mean anything below, whatever it begins with.
-	whole = leave && !i.patterns.Exclusions() && !strings.HasPrefix(i.dockerfile, name+"/")
-	return leave, whole, err
-}
-
-func (i *ignore) matches(name string) (bool, error) {
 	if i.patterns == nil {
-		return false, nil
+		return false, false, nil
 	}
-	leave, err := i.patterns.MatchesOrParentMatches(filepath.FromSlash(name))
+	leave, err = i.patterns.MatchesOrParentMatches(filepath.FromSlash(name))
 	if err != nil {
-		return false, invalid("build", name, "a pattern of the ignore file: "+err.Error(), "mend the pattern")
+		return false, false, invalid("build", name, "a pattern of the ignore file: "+err.Error(), "mend the pattern")
 	}
-	return leave, nil
+	// A pattern that takes something back may mean anything below, whatever it begins with.
+	return leave, leave && !i.patterns.Exclusions(), nil
 }
 
-// forEngine is the ignore file that the engine gets, of which every engine reads the same: a Dockerfile that is left out must be sent, but not copied
-// into the image. Empty: none.
-func (i *ignore) forEngine() string {
-	if leave, err := i.matches(i.dockerfile); err != nil || !leave {
-		return ""
-	}
-	return ".dockerignore\n" + i.dockerfile + "\n"
-}
+// aside is where a Dockerfile that is left out is sent: the engine needs it, and no image may hold it, nor its directory.
+const aside = ".sandlot-dockerfile"
+
+// asideIgnore is the ignore file that keeps it out of the image, which every engine reads the same.
+const asideIgnore = ".dockerignore\n" + aside + "\n"
