@@ -1,9 +1,9 @@
-package podman
+package apitest
 
 import (
 	"errors"
+	"io"
 	"net/netip"
-	"strings"
 	"testing"
 
 	"github.com/sandlot-dev/sandlot/runtime"
@@ -13,24 +13,23 @@ import (
 func isKind(err, kind error) bool { return errors.Is(err, kind) }
 
 // testMistakes are specs that an engine refuses, at create or at start.
-func testMistakes(t *testing.T, a *api, image string) {
+func testMistakes(t *testing.T, a *driver, image string) {
 	ctx := t.Context()
-	taken := create(t, a, engine.Spec{Image: image, Name: "sandlot-podman-test-taken"})
+	taken := create(t, a, engine.Spec{Image: image, Name: "sandlot-api-test-taken"})
 	for name, c := range map[string]struct {
 		spec engine.Spec
 		kind error
 	}{
-		"image":         {engine.Spec{Image: "localhost/sandlot-podman-test/nothing:1"}, runtime.ErrImageNotFound},
+		"image":         {engine.Spec{Image: "localhost/sandlot-api-test/nothing:1"}, runtime.ErrImageNotFound},
 		"image id":      {engine.Spec{Image: "sha256:" + taken}, runtime.ErrImageNotFound},
 		"image name":    {engine.Spec{Image: "Not An Image"}, runtime.ErrInvalid},
-		"name":          {engine.Spec{Name: "sandlot-podman-test-taken"}, runtime.ErrAlreadyExists},
+		"name":          {engine.Spec{Name: "sandlot-api-test-taken"}, runtime.ErrAlreadyExists},
 		"bad name":      {engine.Spec{Name: "-x"}, runtime.ErrInvalid},
 		"network":       {engine.Spec{Network: "sandlot-no-such-network"}, runtime.ErrNotFound},
 		"user":          {engine.Spec{User: "nobody-here"}, runtime.ErrInvalid},
 		"group":         {engine.Spec{User: "alice:nobody-here"}, runtime.ErrInvalid},
 		"bind":          {engine.Spec{Mounts: []runtime.Mount{{Type: runtime.MountBind, Source: "/no/such/place", Target: "/b"}}}, runtime.ErrInvalid},
 		"capability":    {engine.Spec{CapAdd: []string{"CAP_NONSENSE"}}, runtime.ErrInvalid},
-		"hostname":      {engine.Spec{Hostname: strings.Repeat("x", 80)}, runtime.ErrInvalid},
 		"working dir":   {engine.Spec{WorkingDir: "/etc/passwd"}, runtime.ErrInvalid},
 		"first process": {engine.Spec{Entrypoint: []string{"/nothing"}}, runtime.ErrInvalid},
 		"address": {engine.Spec{Network: runtime.NetworkDefault, Ports: []runtime.Port{
@@ -69,9 +68,9 @@ func expectError(t *testing.T, err, kind error) {
 }
 
 // testMissing does everything to what is not there, and to what does not run.
-func testMissing(t *testing.T, a *api, image string) {
+func testMissing(t *testing.T, a *driver, image string) {
 	ctx := t.Context()
-	nothing := "sandlot-podman-test-nothing"
+	nothing := "sandlot-api-test-nothing"
 	for name, do := range map[string]func() error{
 		"start":  func() error { return a.Start(ctx, nothing) },
 		"stop":   func() error { return a.Stop(ctx, nothing, 0) },
@@ -101,8 +100,13 @@ func testMissing(t *testing.T, a *api, image string) {
 		t.Fatal(err)
 	}
 	process.User = "nobody-here"
-	expectError(t, attach(process), runtime.ErrInvalid)
-	expectError(t, attach(engine.Process{}), runtime.ErrInvalid)
+	s, err := a.Attach(ctx, id, process)
+	if err == nil { // then it is on the streams
+		defer s.Close()
+		out, _ := io.ReadAll(s)
+		err = a.LaunchError(string(out) + s.Stderr())
+	}
+	expectError(t, err, runtime.ErrInvalid)
 	if err := a.Stop(ctx, id, 0); err != nil {
 		t.Fatal(err)
 	}

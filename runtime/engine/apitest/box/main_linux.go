@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 func main() {
@@ -57,6 +58,19 @@ func main() {
 		}
 		owner := info.Sys().(*syscall.Stat_t)
 		fmt.Printf("%v %d %d %s", info.Mode(), owner.Uid, owner.Gid, text)
+	case "hang": // for good
+		fmt.Println("hanging")
+		for {
+			time.Sleep(time.Hour)
+		}
+	case "owner":
+		info, err := os.Stat(os.Args[2])
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		owner := info.Sys().(*syscall.Stat_t)
+		fmt.Println(info.Mode(), owner.Uid, owner.Gid)
 	case "file":
 		text, err := os.ReadFile(os.Args[2])
 		if err != nil {

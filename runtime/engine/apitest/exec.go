@@ -1,4 +1,4 @@
-package podman
+package apitest
 
 import (
 	"bytes"
@@ -14,7 +14,7 @@ import (
 	"github.com/sandlot-dev/sandlot/runtime/engine"
 )
 
-func testStreams(t *testing.T, a *api, image string) {
+func testStreams(t *testing.T, a *driver, image string) {
 	id := start(t, a, engine.Spec{Image: image})
 	data := make([]byte, 5<<20)
 	rand.Read(data)
@@ -67,15 +67,16 @@ func testStreams(t *testing.T, a *api, image string) {
 	}
 }
 
-func testLaunchErrors(t *testing.T, a *api, image string) {
+func testLaunchErrors(t *testing.T, a *driver, image string) {
 	id := start(t, a, engine.Spec{Image: image})
-	_, stderr, state := run(t, a, id, engine.Process{Argv: []string{"/nothing"}}, "")
-	if state.ExitCode != 127 {
+	out, stderr, state := run(t, a, id, engine.Process{Argv: []string{"/nothing"}}, "")
+	if state.Running || state.ExitCode == 0 {
 		t.Errorf("a program that is not there is %+v", state)
 	}
-	err := a.LaunchError(stderr)
+	words := stderr + out // engines put them into either
+	err := a.LaunchError(words)
 	var e *runtime.Error
 	if !errors.As(err, &e) || !strings.Contains(e.Message, "/nothing") || strings.Contains(e.Message, "Error:") {
-		t.Errorf("%q means %v", stderr, err)
+		t.Errorf("%q means %v", words, err)
 	}
 }

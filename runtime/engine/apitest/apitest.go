@@ -1,14 +1,15 @@
-package podman
+// Package apitest tests what every implementation of engine.API owes to package engine, on real engines.
+package apitest
 
 import (
 	"archive/tar"
 	"bytes"
 	"context"
 	"io"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -17,42 +18,56 @@ import (
 	"github.com/sandlot-dev/sandlot/runtime/engine"
 )
 
-// onEngines runs a test on each Podman of SANDLOT_TEST_ENGINES, with an image that holds testdata/box.
-func onEngines(t *testing.T, test func(t *testing.T, a *api, image string)) {
-	t.Helper()
-	n := 0
-	for _, pair := range strings.Fields(os.Getenv("SANDLOT_TEST_ENGINES")) {
-		title, ref, _ := strings.Cut(pair, "=")
-		if !strings.HasPrefix(ref, "podman+") {
-			continue
-		}
-		n++
-		t.Run(title, func(t *testing.T) {
-			a := openAPI(t, ref)
-			test(t, a, buildBox(t, a))
-		})
-	}
-	if n == 0 {
-		t.Fatal("SANDLOT_TEST_ENGINES names no Podman: set it to name=url pairs, such as podman-root=podman+unix:///run/podman/podman.sock")
-	}
+// Config says what to test.
+type Config struct {
+	// Scheme begins the URLs of the driver's engines, "docker+".
+	Scheme string
+	// Open opens the engine at a URL. It is closed after the test.
+	Open func(ctx context.Context, ref string) (engine.API, error)
+	// VolumesOf gives the names of all volumes of a container, the anonymous ones included.
+	VolumesOf func(ctx context.Context, api engine.API, id string) ([]string, error)
 }
 
-func openAPI(t *testing.T, ref string) *api {
-	t.Helper()
-	u, err := url.Parse(ref)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a, err := openAt(t.Context(), u, ref, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := a.Close(); err != nil {
-			t.Error(err)
+type driver struct {
+	engine.API
+	config Config
+	ref    string
+}
+
+// Run tests a driver on each of its engines in SANDLOT_TEST_ENGINES, which holds name=url pairs. It fails where there is none.
+func Run(t *testing.T, config Config) {
+	engines := 0
+	for _, pair := range strings.Fields(os.Getenv("SANDLOT_TEST_ENGINES")) {
+		title, ref, _ := strings.Cut(pair, "=")
+		if !strings.HasPrefix(ref, config.Scheme) {
+			continue
 		}
-	})
-	return a
+		engines++
+		t.Run(title, func(t *testing.T) {
+			api, err := config.Open(t.Context(), ref)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				if err := api.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+			a := &driver{api, config, ref}
+			image := buildBox(t, a)
+			for name, test := range map[string]func(*testing.T, *driver, string){
+				"what a process gets": testWhatAProcessGets, "users": testUsers, "read-only root": testReadOnlyRoot,
+				"capabilities added": testCapabilitiesAdded, "life of a container": testLife, "limits": testLimits,
+				"ports": testPorts, "volumes": testVolumes, "mistakes": testMistakes, "missing": testMissing,
+				"streams": testStreams, "launch errors": testLaunchErrors, "build": testBuild, "pull": testPull, "runtime": testRuntime,
+			} {
+				t.Run(name, func(t *testing.T) { test(t, a, image) })
+			}
+		})
+	}
+	if engines == 0 {
+		t.Fatalf("SANDLOT_TEST_ENGINES names none: set it to name=url pairs with URLs that begin with %s", config.Scheme)
+	}
 }
 
 var boxProgram = sync.OnceValues(func() ([]byte, error) {
@@ -61,7 +76,7 @@ var boxProgram = sync.OnceValues(func() ([]byte, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", filepath.Join(dir, "box"), "./testdata/box")
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", filepath.Join(dir, "box"), "github.com/sandlot-dev/sandlot/runtime/engine/apitest/box")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return out, err
@@ -92,6 +107,8 @@ func archive(t *testing.T, pairs ...string) io.Reader {
 	return &b
 }
 
+var imageID = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+
 const boxDockerfile = `FROM scratch
 COPY box /box
 COPY etc /etc
@@ -116,14 +133,14 @@ func boxContext(t *testing.T, dockerfile string) io.Reader {
 		"etc/passwd", "root:x:0:0::/root:/\nalice:x:1234:1234::/home/alice:/\n", "etc/group", "root:x:0:\nalice:x:1234:\n")
 }
 
-func buildBox(t *testing.T, a *api) string {
+func buildBox(t *testing.T, a *driver) string {
 	t.Helper()
-	tag := "localhost/sandlot-podman-test/" + strings.ToLower(strings.NewReplacer("/", ".", "_", ".").Replace(t.Name())) + ":box"
+	tag := "localhost/sandlot-api-test/" + strings.ToLower(strings.NewReplacer("/", ".", "_", ".").Replace(t.Name())) + ":box"
 	id, err := a.Build(t.Context(), boxContext(t, boxDockerfile), runtime.BuildOptions{Tag: tag, Dockerfile: "Dockerfile"})
 	if err != nil {
 		t.Fatalf("build: %v", err)
 	}
-	if !imageID.MatchString(id) || !strings.HasPrefix(id, "sha256:") {
+	if !imageID.MatchString(id) {
 		t.Errorf("the build's id is %q", id)
 	}
 	t.Cleanup(func() {
@@ -135,7 +152,7 @@ func buildBox(t *testing.T, a *api) string {
 }
 
 // create makes a container that is removed with the test.
-func create(t *testing.T, a *api, spec engine.Spec) string {
+func create(t *testing.T, a *driver, spec engine.Spec) string {
 	t.Helper()
 	if spec.Entrypoint == nil {
 		spec.Entrypoint = []string{"/box", "init"}
@@ -158,7 +175,7 @@ func create(t *testing.T, a *api, spec engine.Spec) string {
 	return id
 }
 
-func start(t *testing.T, a *api, spec engine.Spec) string {
+func start(t *testing.T, a *driver, spec engine.Spec) string {
 	t.Helper()
 	id := create(t, a, spec)
 	if err := a.Start(t.Context(), id); err != nil {
@@ -168,7 +185,7 @@ func start(t *testing.T, a *api, spec engine.Spec) string {
 }
 
 // run runs a process and gives what it wrote and its exit code.
-func run(t *testing.T, a *api, id string, p engine.Process, stdin string) (stdout, stderr string, state engine.ExecState) {
+func run(t *testing.T, a *driver, id string, p engine.Process, stdin string) (stdout, stderr string, state engine.ExecState) {
 	t.Helper()
 	s, err := a.Attach(t.Context(), id, p)
 	if err != nil {

@@ -1,28 +1,32 @@
-package podman
+package apitest
 
 import (
+	"context"
 	"errors"
 	"io"
 	"strings"
 	"testing"
-	"testing/iotest"
 
 	"github.com/sandlot-dev/sandlot/runtime"
 	"github.com/sandlot-dev/sandlot/runtime/engine"
 )
 
-func testBuild(t *testing.T, a *api, _ string) {
+func testBuild(t *testing.T, a *driver, _ string) {
 	ctx := t.Context()
-	build := func(t *testing.T, context io.Reader, opts runtime.BuildOptions) (string, string, error) {
+	build := func(t *testing.T, r io.Reader, opts runtime.BuildOptions) (string, string, error) {
 		t.Helper()
 		if opts.Dockerfile == "" {
 			opts.Dockerfile = "Dockerfile"
 		}
 		var log strings.Builder
 		opts.Log = &log
-		id, err := a.Build(ctx, context, opts)
+		id, err := a.Build(ctx, r, opts)
 		if err == nil {
-			t.Cleanup(func() { a.RemoveImage(t.Context(), id) })
+			t.Cleanup(func() {
+				if err := a.RemoveImage(context.Background(), id); err != nil {
+					t.Error(err)
+				}
+			})
 		}
 		return id, log.String(), err
 	}
@@ -48,9 +52,13 @@ func testBuild(t *testing.T, a *api, _ string) {
 		}
 	})
 	t.Run("a log that ends like an id", func(t *testing.T) {
-		id := strings.Repeat("0123456789abcdef", 4)
-		_, _, err := build(t, boxContext(t, "FROM scratch\nCOPY box /box\nRUN [\"/box\", \"say\", \""+id+"\"]\nRUN [\"/box\", \"exit\", \"1\"]\n"), runtime.BuildOptions{})
+		dockerfile := "FROM scratch\nCOPY box /box\nRUN [\"/box\", \"say\", \"" + strings.Repeat("0123456789abcdef", 4) + "\"]\n"
+		_, _, err := build(t, boxContext(t, dockerfile+"RUN [\"/box\", \"exit\", \"1\"]\n"), runtime.BuildOptions{})
 		expectError(t, err, runtime.ErrBuildFailed)
+		// Engines keep what was built before the step that failed. As an image of its own it can be removed.
+		if _, _, err := build(t, boxContext(t, dockerfile), runtime.BuildOptions{}); err != nil {
+			t.Error(err)
+		}
 	})
 	for name, c := range map[string]struct {
 		context io.Reader
@@ -60,14 +68,7 @@ func testBuild(t *testing.T, a *api, _ string) {
 	}{
 		"failing step":     {boxContext(t, "FROM scratch\nCOPY box /box\nRUN [\"/box\",\"exit\",\"7\"]\n"), runtime.BuildOptions{}, runtime.ErrBuildFailed, "7"},
 		"nothing to copy":  {boxContext(t, "FROM scratch\nCOPY nothing /box\n"), runtime.BuildOptions{}, runtime.ErrBuildFailed, "nothing"},
-		"no Dockerfile":    {archive(t, "x", "y"), runtime.BuildOptions{}, runtime.ErrInvalid, "Dockerfile"},
-		"another missing":  {boxContext(t, boxDockerfile), runtime.BuildOptions{Dockerfile: "sub/File"}, runtime.ErrInvalid, "sub/File"},
-		"outside":          {boxContext(t, boxDockerfile), runtime.BuildOptions{Dockerfile: "../../etc/hostname"}, runtime.ErrInvalid, "outside"},
-		"absolute":         {boxContext(t, boxDockerfile), runtime.BuildOptions{Dockerfile: "/etc/hostname"}, runtime.ErrInvalid, "outside"},
 		"target":           {boxContext(t, "FROM scratch AS one\nCOPY box /box\n"), runtime.BuildOptions{Target: "two"}, runtime.ErrInvalid, "two"},
-		"no tar":           {strings.NewReader(strings.Repeat("no tar ", 1000)), runtime.BuildOptions{}, runtime.ErrInvalid, ""},
-		"nothing":          {strings.NewReader(""), runtime.BuildOptions{}, runtime.ErrInvalid, ""},
-		"cut off":          {io.LimitReader(boxContext(t, boxDockerfile), 2000), runtime.BuildOptions{}, runtime.ErrInvalid, "EOF"},
 		"no instruction":   {archive(t, "Dockerfile", "NONSENSE\n"), runtime.BuildOptions{}, runtime.ErrInvalid, ""},
 		"empty Dockerfile": {archive(t, "Dockerfile", ""), runtime.BuildOptions{}, runtime.ErrInvalid, ""},
 	} {
@@ -86,32 +87,9 @@ func testBuild(t *testing.T, a *api, _ string) {
 			}
 		})
 	}
-	t.Run("reader fails", func(t *testing.T) {
-		failed := errors.New("the disk is gone")
-		_, _, err := build(t, io.MultiReader(io.LimitReader(boxContext(t, boxDockerfile), 2000), iotest.ErrReader(failed)), runtime.BuildOptions{})
-		if !errors.Is(err, failed) {
-			t.Errorf("got %v, want the reader's error", err)
-		}
-	})
 }
 
-func testImageNames(t *testing.T, a *api, image string) {
-	found, err := a.findImage(t.Context(), image)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{
-		strings.TrimPrefix(image, "localhost/"), found.fullID(), found.hex(), found.hex()[:12],
-	} {
-		if got, err := a.findImage(t.Context(), name); err != nil || got.ID != found.ID {
-			t.Errorf("%s is %q, %v; want %q", name, got.ID, err, found.ID)
-		}
-	}
-}
-
-func testPull(t *testing.T, a *api, _ string) {
+func testPull(t *testing.T, a *driver, _ string) {
 	_, err := a.Pull(t.Context(), "localhost:1/nothing/at-all:1", runtime.PullOptions{})
 	expectError(t, err, runtime.ErrUnavailable)
-	_, err = a.Pull(t.Context(), "Not An Image", runtime.PullOptions{})
-	expectError(t, err, runtime.ErrInvalid)
 }
