@@ -26,6 +26,9 @@ import (
 //go:embed all:image
 var image embed.FS
 
+//go:embed licenses.txt
+var licenses []byte
+
 // repository is the image's name without its tag. The host localhost keeps every engine from asking a registry for it.
 const repository = "localhost/sandlot/builtin"
 
@@ -110,7 +113,7 @@ func rootfs(program []byte) []byte {
 	return archive(func(w *writer) {
 		for _, dir := range []string{
 			"bin", "dev", "etc", "home", "lib", "opt", "proc", "run", "sbin", "srv", "sys", "usr", "usr/lib",
-			"usr/local", "usr/local/bin", "usr/sbin", "var",
+			"usr/local", "usr/local/bin", "usr/sbin", "usr/share", "usr/share/licenses", "var",
 		} {
 			w.dir(dir, 0o755, 0)
 		}
@@ -124,6 +127,7 @@ func rootfs(program []byte) []byte {
 		w.file("etc/passwd", 0o644, 0, []byte(passwd))
 		w.file("etc/group", 0o644, 0, []byte(group))
 		w.file("etc/os-release", 0o644, 0, []byte(osRelease))
+		w.file("usr/share/licenses/box", 0o644, 0, licenses)
 		w.file("bin/box", 0o755, 0, program)
 		for _, name := range tools {
 			w.link("bin/"+name, "box")
