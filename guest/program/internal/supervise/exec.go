@@ -114,18 +114,14 @@ const killTime = 10 * time.Second
 func (s *supervisor) killTree() error {
 	ctx, cancel := context.WithTimeout(context.Background(), killTime)
 	defer cancel()
-	for {
-		if err := s.fs.KillBelow(ctx, os.Getpid()); err != nil {
-			return err
-		}
+	return s.fs.KillBelow(ctx, os.Getpid(), func() (bool, error) {
 		select {
-		case <-s.empty: // the kernel agrees
-			return nil
-		case <-ctx.Done():
-			return proc.ErrLeft
-		case <-time.After(5 * time.Millisecond):
+		case <-s.empty:
+			return false, nil
+		default:
+			return true, nil
 		}
-	}
+	})
 }
 
 // reap waits for all children, those that were adopted included, and tells the leader's status. When there are no children there
