@@ -88,8 +88,9 @@ func (c *call) run(ctx context.Context) (out outcome) {
 	}
 	done, started := ctx.Done(), c.started
 	var begun time.Time
+	ending := false
 	cancel := func() {
-		done = nil
+		done, ending = nil, true
 		overdue = time.After(answerGrace)
 		select {
 		case <-c.requested:
@@ -110,7 +111,7 @@ func (c *call) run(ctx context.Context) (out outcome) {
 			return out
 		case <-started:
 			begun, started = time.Now(), nil
-			if c.timeout > 0 && done != nil {
+			if c.timeout > 0 && !ending {
 				overdue = time.After(c.timeout + keeperGrace + answerGrace)
 			}
 		case <-done:
