@@ -26,6 +26,6 @@ type Case struct {
 // Cases are all cases, in the order of their groups.
 func Cases() []Case {
 	return slices.Concat(
-		execCases(),
+		execCases(), execOptionCases(), streamCases(), ttyCases(), timeoutCases(),
 	)
 }

@@ -53,14 +53,22 @@ func flood([]string) int {
 	}
 }
 
-// say OUT ERR [CODE] writes to standard output and standard error and exits.
+// say OUT ERR [CODE|stay] writes to standard output and standard error and exits.
 func say(args []string) int {
 	fmt.Fprint(os.Stdout, args[0])
 	fmt.Fprint(os.Stderr, args[1])
-	if len(args) > 2 {
-		return number(args, 2)
+	return ending(args, 2)
+}
+
+// ending is the code at i, if there is one. "stay" does not end.
+func ending(args []string, i int) int {
+	if i >= len(args) {
+		return 0
 	}
-	return 0
+	if args[i] == "stay" {
+		forever()
+	}
+	return number(args, i)
 }
 
 // both N writes N lines to standard output and standard error, in turns.

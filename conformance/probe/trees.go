@@ -41,6 +41,7 @@ func stay(args []string) int {
 //	daemon-stopped  a daemon that has stopped itself and ignores signals
 //	wide        20 children
 //	forking     a child that goes on making children that exit, and is itself replaced by its child each time
+//	flood       a child that writes to the leader's standard output for ever
 //	holds       a child that holds the leader's standard output and error
 func tree(args []string) int {
 	mark, kinds := args[0], args[1:]
@@ -64,14 +65,11 @@ func tree(args []string) int {
 	return 0
 }
 
-// leave MARK KIND [CODE] starts a tree of one kind and exits with CODE, with what was started going on.
+// leave MARK KIND [CODE|stay] starts a tree of one kind and exits with CODE, with what was started going on.
 func leave(args []string) int {
 	start(args[0], args[1])
 	ready()
-	if len(args) > 2 {
-		return number(args, 2)
-	}
-	return 0
+	return ending(args, 2)
 }
 
 // start starts a process of a kind and waits until it stands.
@@ -80,7 +78,7 @@ func start(mark, kind string) {
 	check(err)
 	cmd := exec.Command("/proc/self/exe", "spawned", mark, kind)
 	cmd.ExtraFiles = []*os.File{w}
-	if kind == "holds" {
+	if kind == "holds" || kind == "flood" {
 		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	}
 	if kind == "setsid" || strings.HasPrefix(kind, "daemon") {
@@ -128,6 +126,9 @@ func spawned(args []string) int {
 	switch kind {
 	case "child", "setsid", "end-daemon", "holds":
 		say()
+	case "flood":
+		say()
+		return flood(nil)
 	case "grandchild":
 		again("child")
 		check(tell.Close())
