@@ -27,5 +27,7 @@ type Case struct {
 func Cases() []Case {
 	return slices.Concat(
 		execCases(), execOptionCases(), streamCases(), ttyCases(), timeoutCases(),
+		lifecycleCases(), runCases(), stopCases(), buildCases(),
+		isolationCases(), guestCases(), mountCases(), portCases(),
 	)
 }

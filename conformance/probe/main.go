@@ -20,10 +20,10 @@ func commands() map[string]command {
 		// itself
 		"self": self, "processes": processes, "alive": alive, "mounts": mounts, "limits": limits, "network": network,
 		// streams and ends
-		"cat": cat, "sum": sum, "output": output, "say": say, "both": both, "exit": exit, "die": die, "first": first,
+		"cat": cat, "sum": sum, "output": output, "say": say, "spell": spell, "both": both, "exit": exit, "die": die, "first": first,
 		"closed": closed, "flood": flood,
 		// trees
-		"stay": stay, "tree": tree, "leave": leave, "spawned": spawned, "signal-all": signalAll, "signal": signalOne, "supervisor": supervisor,
+		"stay": stay, "tree": tree, "leave": leave, "spawned": spawned, "signal-all": signalAll, "signal": signalOne, "supervisor": supervisor, "on-term": onTerm,
 		// resources and attacks
 		"burn": burn, "fork": fork, "attack": attack, "mount": mount, "try": try, "spin": spin,
 		// terminals

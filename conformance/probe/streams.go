@@ -71,6 +71,12 @@ func ending(args []string, i int) int {
 	return number(args, i)
 }
 
+// spell CODE WORD… writes the words with hyphens between them, a text that its command line does not have, and exits.
+func spell(args []string) int {
+	fmt.Println(strings.Join(args[1:], "-"))
+	return number(args, 0)
+}
+
 // both N writes N lines to standard output and standard error, in turns.
 func both(args []string) int {
 	for i := range number(args, 0) {

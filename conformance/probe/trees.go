@@ -197,3 +197,12 @@ func supervisor(args []string) int {
 	forever()
 	return 0
 }
+
+// on-term FILE says "ready", waits for SIGTERM, writes that to a file and exits.
+func onTerm(args []string) int {
+	term := make(chan os.Signal, 1)
+	signal.Notify(term, syscall.SIGTERM)
+	ready()
+	<-term
+	return done(os.WriteFile(args[0], []byte("SIGTERM"), 0o644))
+}
