@@ -77,7 +77,7 @@ func run(t *testing.T, cfg Config, cases []Case) Report {
 			}
 		})
 	}
-	t.Run("cases", func(t *testing.T) { root.run(t) })
+	root.run(t)
 	report := Report{Runtime: s.info}
 	for i, r := range results {
 		if ran[i] {
@@ -111,16 +111,16 @@ func (n *node) add(path []string, test func(t *testing.T)) {
 	c.add(path[1:], test)
 }
 
+// run runs the tests of a node as subtests of t, all at once: the suite's slots bound them.
 func (n *node) run(t *testing.T) {
 	if n.test != nil {
 		n.test(t)
 	}
+	var wg sync.WaitGroup
 	for _, c := range n.children {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			c.run(t)
-		})
+		wg.Go(func() { t.Run(c.name, c.run) })
 	}
+	wg.Wait()
 }
 
 func (s *suite) log(r Result) {
