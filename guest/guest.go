@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strconv"
 
 	"github.com/sandlot-dev/sandlot/runtime"
 )
@@ -28,13 +29,7 @@ func ServeArgv() []string { return []string{Path, "serve"} }
 
 // KillArgv is the command line, to be run with every capability, that kills what a supervisor started, and the supervisor. It exits
 // with 0 when nothing of it is left. pid is as [Rescue] gets it.
-func KillArgv(pid int) []string { panic("guest: being built") }
-
-// Version identifies the guest program: the hash of what is embedded for arch, 12 hexadecimal digits.
-func Version(arch string) (string, error) { panic("guest: being built") }
-
-// Program is the guest's executable for arch, "amd64" or "arm64"; others are errors.ErrUnsupported.
-func Program(arch string) ([]byte, error) { panic("guest: being built") }
+func KillArgv(pid int) []string { return []string{Path, "kill", strconv.Itoa(pid)} }
 
 // A Channel is connected to the standard input and output of a guest started with ServeArgv. Close unblocks Read and Write.
 type Channel interface {

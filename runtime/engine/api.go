@@ -35,6 +35,9 @@ type API interface {
 	// ErrNotRunning, ErrInvalid (unknown user). A process that cannot be launched may also show only in the stream's stderr and
 	// ExecState.
 	Attach(ctx context.Context, id string, p Process) (*Stream, error)
+	// LaunchError says what an engine's words on a process's streams mean where it could not be launched: ErrInvalid for an unknown user,
+	// ErrNotRunning, a nil Kind for what is not known. Nil when the words are not an engine's.
+	LaunchError(words string) error
 	// ExecState says what became of a process started by Attach.
 	ExecState(ctx context.Context, execID string) (ExecState, error)
 	// Upload unpacks a tar at dir of a container that need not run, by the engine's own archive call. Only for the guest's delivery.
@@ -61,11 +64,14 @@ type Spec struct {
 	User       string // empty: the image's
 	Hostname   string
 	Labels     map[string]string
+	// Mounts have clean targets, a tmpfs its Mode. Nothing of the image is copied into a volume at guest.Dir. A tmpfs is mounted nosuid and
+	// nodev, and lets programs be executed.
 	Mounts     []runtime.Mount
 	Ports      []runtime.Port // HostIP and Protocol set
 	Network    string         // none, default, host or a name
 	ReadOnly   bool
-	CapAdd     []string // full upper-case names, after ALL were dropped; "ALL" is every one
+	CapAdd     []string // full upper-case names, after ALL were dropped; "ALL", then alone, is every one
+	CapDrop    []string // full upper-case names, only where CapAdd is ALL: every one but these
 	NoNewPrivs bool
 	Seccomp    string   // empty: the engine's default profile; "unconfined"; or a profile as JSON
 	AppArmor   string   // empty: the engine's default

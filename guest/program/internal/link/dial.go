@@ -1,0 +1,75 @@
+//go:build linux
+
+package link
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sandlot-dev/sandlot/guest/program/internal/proc"
+)
+
+// patience is how long a supervisor waits for the first process to come up and answer.
+const patience = 10 * time.Second
+
+// ErrNoAnswer says that the sandbox's first process does not answer.
+var ErrNoAnswer = errors.New("the sandbox's first process does not answer")
+
+// A Conn is a supervisor's connection. Its end is the supervisor's end, so it is never closed.
+type Conn struct {
+	Welcome Welcome
+	file    *os.File
+}
+
+// Dial registers this process as a supervisor.
+func Dial(fs *proc.FS, register Register) (*Conn, error) {
+	name, err := Name(fs)
+	if err != nil {
+		return nil, err
+	}
+	until := time.Now().Add(patience)
+	for {
+		c, err := dial(name, register, until)
+		if err == nil {
+			return c, nil
+		}
+		if time.Now().After(until) || errors.Is(err, errImpostor) {
+			return nil, fmt.Errorf("%w: %w", ErrNoAnswer, err)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+var errImpostor = errors.New("somebody else listens in its place")
+
+func dial(name string, register Register, until time.Time) (*Conn, error) {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Connect(fd, &unix.SockaddrUnix{Name: name}); err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	file := os.NewFile(uintptr(fd), name)
+	if pid, err := PeerPID(fd); err != nil || pid != 1 {
+		file.Close()
+		return nil, errors.Join(err, errImpostor)
+	}
+	c := &Conn{file: file}
+	_ = file.SetDeadline(until)
+	if err := errors.Join(Send(file, register), Receive(bufio.NewReaderSize(file, 16<<10), &c.Welcome)); err != nil {
+		file.Close()
+		return nil, err
+	}
+	_ = file.SetDeadline(time.Time{})
+	return c, nil
+}
+
+// Done takes the deadline off.
+func (c *Conn) Done() { _ = Send(c.file, Done{}) }

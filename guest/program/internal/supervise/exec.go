@@ -1,0 +1,213 @@
+//go:build linux
+
+package supervise
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sandlot-dev/sandlot/guest/program/internal/link"
+	"github.com/sandlot-dev/sandlot/guest/program/internal/proc"
+	"github.com/sandlot-dev/sandlot/guest/wire"
+)
+
+// What a runtime.ExecResult says of commands that have no exit code of their own.
+const (
+	exitTimeout       = 124
+	exitNotExecutable = 126
+	exitNotFound      = 127
+	exitSignal        = 128
+)
+
+// childOOMScore is added to what the kernel thinks of a command's memory when it looks for something to kill.
+const childOOMScore = 500
+
+// A supervisor runs one command and everything that comes of it. It is a subreaper: whatever loses its parent becomes its child.
+type supervisor struct {
+	fs       *proc.FS
+	host     *host
+	children <-chan os.Signal // SIGCHLD
+	link     *link.Conn
+	empty    chan struct{} // closed when nothing is left; nil as long as nothing has been started
+}
+
+// exec runs a command and says what became of it.
+func (s *supervisor) exec(request *wire.ExecRequest) wire.Result {
+	var err error
+	if s.link, err = link.Dial(s.fs, link.Register{Timeout: request.Timeout}); err != nil {
+		return failed(wire.KindUnavailable, err)
+	}
+	var deadline <-chan time.Time
+	if request.Timeout > 0 {
+		deadline = time.After(request.Timeout)
+	}
+	if result, ok := enter(string(s.link.Welcome.Dir), string(request.Dir)); !ok {
+		return result
+	}
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return failed(wire.KindOther, err)
+	}
+	env := environment(os.Environ(), request)
+	path, complaint, exit := lookPath(string(request.Argv[0]), env)
+	if exit != 0 {
+		return s.notStarted(complaint, exit)
+	}
+	streams, err := openStreams(request, s.host)
+	if err != nil {
+		return failed(wire.KindOther, err)
+	}
+	ooms := oomCounter{oomKills()}
+	leader, err := start(path, request.Argv, env, streams)
+	streams.started(err == nil)
+	if err != nil {
+		return s.startFailed(string(request.Argv[0]), err)
+	}
+	ended := s.reap(leader)
+	_ = os.WriteFile("/proc/"+strconv.Itoa(leader)+"/oom_score_adj", []byte(strconv.Itoa(childOOMScore)), 0)
+	_ = os.Chdir("/") // do not hold the command's directory
+	_ = s.host.w.Write(wire.TypeStarted, nil)
+	streams.run()
+
+	result := s.wait(ended, deadline, streams, ooms)
+	s.link.Done()
+	result.Held = streams.drain() && !result.Left
+	return result
+}
+
+// wait waits for the leader's end, or makes it.
+func (s *supervisor) wait(ended <-chan unix.WaitStatus, deadline <-chan time.Time, streams *streams, ooms oomCounter) (result wire.Result) {
+	for {
+		select {
+		case status := <-ended:
+			if !status.Signaled() {
+				return wire.Result{Exit: status.ExitStatus()}
+			}
+			killed := status.Signal() == unix.SIGKILL
+			return wire.Result{Exit: exitSignal + int(status.Signal()), Signal: int(status.Signal()), OOM: killed && ooms.grew()}
+		case size := <-s.host.resize:
+			streams.resize(size)
+			continue
+		case <-deadline:
+			result.TimedOut = true
+		case <-s.host.cancelled:
+			result.Cancelled = true
+		case <-s.host.gone:
+			result.Cancelled = true
+		}
+		result.Exit = exitTimeout
+		result.Left = s.killTree() != nil
+		return result
+	}
+}
+
+// killTime bounds how long the supervisor tries to end its tree. Others take over after that.
+const killTime = 10 * time.Second
+
+// killTree ends everything that was started.
+func (s *supervisor) killTree() error {
+	ctx, cancel := context.WithTimeout(context.Background(), killTime)
+	defer cancel()
+	for {
+		if err := s.fs.KillBelow(ctx, os.Getpid()); err != nil {
+			return err
+		}
+		select {
+		case <-s.empty: // the kernel agrees
+			return nil
+		case <-ctx.Done():
+			return proc.ErrLeft
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+// reap waits for all children, those that were adopted included, and tells the leader's status. When there are no children there
+// are no descendants.
+func (s *supervisor) reap(leader int) <-chan unix.WaitStatus {
+	ended := make(chan unix.WaitStatus, 1)
+	s.empty = make(chan struct{})
+	go func() {
+		defer close(s.empty)
+		for {
+			var status unix.WaitStatus
+			pid, err := unix.Wait4(-1, &status, unix.WNOHANG|unix.WALL, nil)
+			switch {
+			case err == unix.ECHILD:
+				return
+			case pid == 0:
+				<-s.children
+			case pid == leader:
+				ended <- status
+			}
+		}
+	}()
+	return ended
+}
+
+// stay waits until nothing is left of what was started: only we can end it when that is wanted.
+func (s *supervisor) stay() {
+	if s.empty == nil {
+		return
+	}
+	select {
+	case <-s.empty:
+	case <-time.After(time.Second):
+		shrink()
+		<-s.empty
+	}
+}
+
+// enter goes to the directory that the command starts in.
+func enter(base, dir string) (wire.Result, bool) {
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join(base, dir)
+	}
+	err := os.Chdir(dir)
+	switch {
+	case err == nil:
+		return wire.Result{}, true
+	case errors.Is(err, unix.EACCES):
+		return failed(wire.KindPermission, err), false
+	default:
+		return failed(wire.KindInvalid, err), false
+	}
+}
+
+// start starts the leader, in a session of its own: no terminal's signal, nor a kill of its group, reaches anything else.
+func start(path string, argv [][]byte, env []string, s *streams) (pid int, err error) {
+	args := make([]string, len(argv))
+	for i, arg := range argv {
+		args[i] = string(arg)
+	}
+	return syscall.ForkExec(path, args, &syscall.ProcAttr{
+		Env: env, Files: s.child[:],
+		Sys: &syscall.SysProcAttr{Setsid: true, Setctty: s.tty, Ctty: 0},
+	})
+}
+
+// notStarted answers as a shell does for a command that cannot be run.
+func (s *supervisor) notStarted(complaint string, exit int) wire.Result {
+	_ = s.host.w.Write(wire.TypeStderr, []byte("sandlot: "+complaint+"\n"))
+	return wire.Result{Exit: exit}
+}
+
+// startFailed tells apart why a command that was found could not be started.
+func (s *supervisor) startFailed(name string, err error) wire.Result {
+	switch err {
+	case unix.E2BIG:
+		return failed(wire.KindInvalid, errors.New("the command line and the environment are too long"))
+	case unix.EAGAIN, unix.ENOMEM:
+		return failed(wire.KindUnavailable, errors.New("the sandbox has reached its limit on processes or memory"))
+	case unix.ENOENT, unix.ENOTDIR:
+		return s.notStarted(name+": the program that runs it was not found", exitNotFound)
+	default:
+		return s.notStarted(name+": "+err.Error(), exitNotExecutable)
+	}
+}

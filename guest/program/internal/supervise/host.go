@@ -1,0 +1,73 @@
+//go:build linux
+
+package supervise
+
+import (
+	"sync"
+
+	"github.com/sandlot-dev/sandlot/guest/wire"
+)
+
+// A host is what comes from the other end while a request is served.
+type host struct {
+	w *wire.Writer
+	// data is what was sent as data. It is read by whoever needs it.
+	data *inbox
+	// resize holds the newest size.
+	resize chan wire.Size
+	// cancelled is closed when the host wants the end and a result, gone when there is no host any more. What breaks the
+	// protocol is no host.
+	cancelled, gone chan struct{}
+	goneOnce        sync.Once
+}
+
+func newHost(r *wire.Reader, w *wire.Writer) *host {
+	h := &host{w: w, resize: make(chan wire.Size, 1), cancelled: make(chan struct{}), gone: make(chan struct{})}
+	h.data = newInbox(w)
+	go h.listen(r)
+	return h
+}
+
+func (h *host) listen(r *wire.Reader) {
+	defer h.lost()
+	isCancelled := false
+	for {
+		typ, payload, err := r.Next()
+		if err != nil {
+			return
+		}
+		switch typ {
+		case wire.TypeData:
+			if !h.data.put(payload) {
+				return
+			}
+		case wire.TypeEOF:
+			h.data.end()
+		case wire.TypeResize:
+			size, err := wire.ParseResize(payload)
+			if err != nil {
+				return
+			}
+			select {
+			case <-h.resize:
+			default:
+			}
+			h.resize <- size
+		case wire.TypeCancel:
+			if !isCancelled {
+				close(h.cancelled)
+			}
+			isCancelled = true
+		default:
+			return
+		}
+	}
+}
+
+// lost says that the host is gone.
+func (h *host) lost() {
+	h.goneOnce.Do(func() {
+		close(h.gone)
+		h.data.abort()
+	})
+}

@@ -1,0 +1,94 @@
+//go:build linux
+
+package supervise
+
+import (
+	"io"
+	"sync"
+
+	"github.com/sandlot-dev/sandlot/guest/wire"
+)
+
+// window is how much data the host may send ahead of who reads it.
+const window = 256 << 10
+
+// An inbox holds data from the host until it is read. The host sends no more than it was allowed to, so nothing waits on the way in.
+type inbox struct {
+	w *wire.Writer
+
+	mu     sync.Mutex
+	change *sync.Cond
+	ring   []byte // made when the first data comes
+	start  int
+	length int
+	spent  int   // read, and not yet allowed anew
+	err    error // at the end of what is there: io.EOF, or io.ErrUnexpectedEOF
+}
+
+func newInbox(w *wire.Writer) *inbox {
+	b := &inbox{w: w}
+	b.change = sync.NewCond(&b.mu)
+	return b
+}
+
+// open allows the host to send.
+func (b *inbox) open() error { return b.w.WriteCredit(window) }
+
+// put takes what the host sent. False: it was more than allowed, or after the end.
+func (b *inbox) put(data []byte) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.length+b.spent+len(data) > window || b.err != nil {
+		return false
+	}
+	if b.ring == nil {
+		b.ring = make([]byte, window)
+	}
+	end := (b.start + b.length) % window
+	n := copy(b.ring[end:], data)
+	copy(b.ring, data[n:])
+	b.length += len(data)
+	b.change.Signal()
+	return true
+}
+
+// end says that no more comes, abort that the data is cut off.
+func (b *inbox) end()   { b.finish(io.EOF) }
+func (b *inbox) abort() { b.finish(io.ErrUnexpectedEOF) }
+
+func (b *inbox) finish(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.err == nil {
+		b.err = err
+	}
+	b.change.Broadcast()
+}
+
+// Read waits for data. For one reader.
+func (b *inbox) Read(p []byte) (int, error) {
+	n, credit, err := b.take(p)
+	if credit > 0 {
+		_ = b.w.WriteCredit(credit) // that nobody is there shows elsewhere
+	}
+	return n, err
+}
+
+func (b *inbox) take(p []byte) (n, credit int, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for b.length == 0 && b.err == nil {
+		b.change.Wait()
+	}
+	if b.length == 0 {
+		return 0, 0, b.err
+	}
+	n = copy(p, b.ring[b.start:min(b.start+b.length, window)])
+	b.start = (b.start + n) % window
+	b.length -= n
+	b.spent += n
+	if b.spent >= window/4 {
+		credit, b.spent = b.spent, 0
+	}
+	return n, credit, nil
+}

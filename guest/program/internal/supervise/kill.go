@@ -1,0 +1,71 @@
+//go:build linux
+
+package supervise
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sandlot-dev/sandlot/guest/program/internal/proc"
+	"github.com/sandlot-dev/sandlot/guest/program/internal/self"
+)
+
+// keeperPID is the sandbox's first process, which gets what has lost its supervisor.
+const keeperPID = 1
+
+// Kill ends what a supervisor supervises, the supervisor, and everything that has lost its own. It needs every capability, and returns nil when nothing
+// of it is left. A pid of 0, or of a process that is gone, ends only what is left over.
+func Kill(arg string) error {
+	if err := self.Harden(); err != nil {
+		return err
+	}
+	if _, err := self.CatchSignals(); err != nil {
+		return err
+	}
+	pid, err := strconv.Atoi(arg)
+	if err != nil || pid < 0 {
+		return fmt.Errorf("%q is no process id", arg)
+	}
+	fs, err := proc.Open()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), killTime)
+	defer cancel()
+	target, err := fs.Get(pid)
+	if err == nil && target.Alive {
+		if target.Parent != 0 || pid == keeperPID {
+			return fmt.Errorf("process %d is no supervisor", pid)
+		}
+		if err := killSupervisor(ctx, fs, target); err != nil {
+			return err
+		}
+	}
+	return fs.KillBelow(ctx, keeperPID)
+}
+
+// killSupervisor ends the tree first, while whatever loses its parent still comes to the supervisor.
+func killSupervisor(ctx context.Context, fs *proc.FS, target proc.Process) error {
+	if err := fs.KillBelow(ctx, target.PID); err != nil {
+		return err
+	}
+	if err := unix.Kill(target.PID, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
+		return err
+	}
+	for {
+		same, err := fs.Same(target)
+		if err != nil || !same {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return proc.ErrLeft
+		case <-time.After(time.Millisecond):
+		}
+	}
+}

@@ -1,0 +1,109 @@
+//go:build linux
+
+// Package supervise is the guest's side of a channel: it serves one request that comes over the standard streams.
+package supervise
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sandlot-dev/sandlot/guest/program/internal/proc"
+	"github.com/sandlot-dev/sandlot/guest/program/internal/self"
+	"github.com/sandlot-dev/sandlot/guest/wire"
+)
+
+// Run serves one request, and stays for as long as anything lives that it started.
+func Run() error {
+	if err := self.WithMask(); err != nil {
+		return err
+	}
+	if err := self.Harden(); err != nil {
+		return err
+	}
+	children, err := self.CatchSignals()
+	if err != nil {
+		return err
+	}
+	if err := self.KeepThreads(4); err != nil {
+		return err
+	}
+	fs, err := proc.Open()
+	if err != nil {
+		return err
+	}
+	in, out, err := channel()
+	if err != nil {
+		return err
+	}
+	w := wire.NewWriter(out)
+	if err := w.WriteJSON(wire.TypeHello, wire.Hello{Sandlot: wire.Version, PID: os.Getpid()}); err != nil {
+		return err
+	}
+	r := wire.NewReader(bufio.NewReaderSize(in, 32<<10))
+	request, err := r.ReadRequest()
+	if err != nil {
+		if err == io.EOF { // the host thought better of it
+			return nil
+		}
+		return w.WriteResult(wire.Result{Failure: &wire.Failure{Kind: wire.KindInvalid, Message: err.Error()}})
+	}
+	host := newHost(r, w)
+	switch {
+	case request.Exec != nil:
+		s := &supervisor{fs: fs, host: host, children: children}
+		result := s.exec(request.Exec)
+		err := w.WriteResult(result)
+		in.Close()
+		out.Close()
+		if !result.Left { // else the first process shall try
+			s.stay()
+		}
+		return err
+	default:
+		return w.WriteResult(failed(wire.KindInvalid, errors.New("not known to this guest")))
+	}
+}
+
+func failed(kind wire.Kind, err error) wire.Result {
+	return wire.Result{Failure: &wire.Failure{Kind: kind, Message: err.Error()}}
+}
+
+// channel moves the channel off the descriptors 0 and 1. Go ends the process that writes to a broken pipe at 1; and a supervisor that stays behind must not
+// hold the channel open.
+func channel() (in, out *os.File, err error) {
+	if in, err = move(0, "stdin"); err != nil {
+		return nil, nil, err
+	}
+	if out, err = move(1, "stdout"); err != nil {
+		return nil, nil, err
+	}
+	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("/dev/null: %w", err)
+	}
+	defer unix.Close(null)
+	return in, out, errors.Join(unix.Dup3(null, 0, 0), unix.Dup3(null, 1, 0))
+}
+
+// move duplicates a descriptor. Pipes and sockets, whose ends are ours alone, are made non-blocking: then waiting for them takes no thread.
+func move(fd int, name string) (*os.File, error) {
+	moved, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3)
+	if err != nil {
+		return nil, err
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(moved, &st); err != nil {
+		return nil, err
+	}
+	if t := st.Mode & unix.S_IFMT; t == unix.S_IFIFO || t == unix.S_IFSOCK {
+		if err := unix.SetNonblock(moved, true); err != nil {
+			return nil, err
+		}
+	}
+	return os.NewFile(uintptr(moved), name), nil
+}

@@ -1,0 +1,34 @@
+//go:build linux
+
+// Command program is Sandlot's guest: the first process of every sandbox (init), the supervisor of every exec and whoever reads and writes
+// files (serve), and the last resort against a tree that does not end (kill). Package guest embeds it and speaks with it.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/sandlot-dev/sandlot/guest/program/internal/keeper"
+	"github.com/sandlot-dev/sandlot/guest/program/internal/supervise"
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "sandlot guest:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	switch {
+	case len(args) == 2 && args[0] == "init":
+		return keeper.Run(args[1])
+	case len(args) == 1 && args[0] == "serve":
+		return supervise.Run()
+	case len(args) == 2 && args[0] == "kill":
+		return supervise.Kill(args[1])
+	default:
+		return errors.New("this program is run by Sandlot")
+	}
+}

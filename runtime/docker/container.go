@@ -1,0 +1,62 @@
+package docker
+
+import (
+	"context"
+	"io"
+	"math"
+	"time"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+)
+
+// Start implements engine.API.
+func (a *api) Start(ctx context.Context, id string) error {
+	return startError(a.cli.ContainerStart(ctx, id, container.StartOptions{}))
+}
+
+// Stop implements engine.API. The daemon counts in whole seconds.
+func (a *api) Stop(ctx context.Context, id string, grace time.Duration) error {
+	seconds := int(math.Ceil(grace.Seconds()))
+	err := a.cli.ContainerStop(ctx, id, container.StopOptions{Timeout: &seconds})
+	if cerrdefs.IsNotModified(err) {
+		return nil // stopped already
+	}
+	return attachError(err)
+}
+
+// Delete implements engine.API.
+func (a *api) Delete(ctx context.Context, id string) error {
+	err := a.cli.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	if !cerrdefs.IsConflict(err) || !says(err, "already in progress") {
+		return translate(err)
+	}
+	// Somebody else removes it. When that is done it is gone, which is what was asked for.
+	removed, failed := a.cli.ContainerWait(ctx, id, container.WaitConditionRemoved)
+	select {
+	case <-removed:
+		return nil
+	case err := <-failed:
+		if cerrdefs.IsNotFound(err) {
+			return nil
+		}
+		return translate(err)
+	}
+}
+
+// Upload implements engine.API.
+func (a *api) Upload(ctx context.Context, id, dir string, archive io.Reader) error {
+	return translate(a.cli.CopyToContainer(ctx, id, dir, archive, container.CopyToContainerOptions{}))
+}
+
+// Exists implements engine.API. The daemon answers 404 for the path and for the container.
+func (a *api) Exists(ctx context.Context, id, path string) (bool, error) {
+	_, err := a.cli.ContainerStatPath(ctx, id, path)
+	if err == nil {
+		return true, nil
+	}
+	if !cerrdefs.IsNotFound(err) || says(err, "No such container: "+id) {
+		return false, translate(err)
+	}
+	return false, nil
+}

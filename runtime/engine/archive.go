@@ -1,0 +1,65 @@
+package engine
+
+import (
+	"context"
+	"io"
+
+	"github.com/sandlot-dev/sandlot/guest"
+	"github.com/sandlot-dev/sandlot/runtime"
+)
+
+// PutArchive implements runtime.Runtime.
+func (e *engine) PutArchive(ctx context.Context, id, dir string, archive io.Reader, opts runtime.PutArchiveOptions) (runtime.PutArchiveResult, error) {
+	return call(ctx, e, "put archive", id, func(ctx context.Context) (runtime.PutArchiveResult, error) {
+		if archive == nil {
+			return runtime.PutArchiveResult{}, invalid("give an empty archive", "there is no archive")
+		}
+		if opts.KeepOwner {
+			if err := e.check(ctx, runtime.CapabilityOwners, "an archive's owners"); err != nil {
+				return runtime.PutArchiveResult{}, err
+			}
+		}
+		full, err := e.resolve(ctx, id)
+		if err != nil {
+			return runtime.PutArchiveResult{}, err
+		}
+		return e.putArchive(ctx, full, dir, archive, opts)
+	})
+}
+
+func (e *engine) putArchive(ctx context.Context, id, dir string, archive io.Reader, opts runtime.PutArchiveOptions) (runtime.PutArchiveResult, error) {
+	stream, err := e.attachRoot(ctx, id)
+	if err != nil {
+		return runtime.PutArchiveResult{}, err
+	}
+	result, err := e.guest.put(ctx, stream, dir, archive, opts)
+	return result, e.explain(ctx, id, stream, err)
+}
+
+// GetArchive implements runtime.Runtime.
+func (e *engine) GetArchive(ctx context.Context, id, path string, w io.Writer, opts runtime.GetArchiveOptions) (runtime.GetArchiveResult, error) {
+	return call(ctx, e, "get archive", id, func(ctx context.Context) (runtime.GetArchiveResult, error) {
+		if opts.Depth < 0 {
+			return runtime.GetArchiveResult{}, invalid("give 0 for all", "the depth is negative: %d", opts.Depth)
+		}
+		full, err := e.resolve(ctx, id)
+		if err != nil {
+			return runtime.GetArchiveResult{}, err
+		}
+		stream, err := e.attachRoot(ctx, full)
+		if err != nil {
+			return runtime.GetArchiveResult{}, err
+		}
+		result, err := e.guest.get(ctx, stream, path, w, opts)
+		return result, e.explain(ctx, full, stream, err)
+	})
+}
+
+// attachRoot starts a guest that serves an archive: it writes and reads as the sandbox's administrator, whatever its user.
+func (e *engine) attachRoot(ctx context.Context, id string) (*Stream, error) {
+	stream, err := e.api.Attach(ctx, id, Process{Argv: guest.ServeArgv(), User: "0", Privileged: true})
+	if err != nil {
+		e.note(err, id)
+	}
+	return stream, err
+}

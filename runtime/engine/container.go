@@ -1,0 +1,170 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/sandlot-dev/sandlot/guest"
+	"github.com/sandlot-dev/sandlot/runtime"
+)
+
+// Labels that only this package reads.
+const (
+	labelImage   = runtime.LabelPrefix + "image"   // the image as given to Run
+	labelWorkdir = runtime.LabelPrefix + "workdir" // RunOptions.WorkingDir
+	labelFiller  = runtime.LabelPrefix + "filler"  // "1": not a sandbox, but what fills the guest's volume
+)
+
+// namePattern is what both engines take for the name of a container, a network or a volume.
+var namePattern = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]+$`)
+
+// idLength is what an id may be abbreviated to.
+const idLength = 12
+
+func errorf(kind error, hint, format string, args ...any) error {
+	return &runtime.Error{Kind: kind, Message: fmt.Sprintf(format, args...), Hint: hint}
+}
+
+// find inspects a sandbox. What is not Sandlot's is ErrNotFound.
+func (e *engine) find(ctx context.Context, id string) (runtime.Container, error) {
+	if !namePattern.MatchString(id) {
+		return runtime.Container{}, errorf(runtime.ErrNotFound, "", "%q is neither an id nor a name", id)
+	}
+	c, err := e.api.Inspect(ctx, id)
+	if err != nil {
+		e.note(err, id)
+		return runtime.Container{}, err
+	}
+	if c.Name != id && (len(id) < idLength || !strings.HasPrefix(c.ID, id)) {
+		return runtime.Container{}, errorf(runtime.ErrNotFound, "", "no sandbox has that id or name")
+	}
+	if c.Labels[runtime.LabelSandbox] != "1" {
+		return runtime.Container{}, errorf(runtime.ErrNotFound, "Sandlot leaves other containers alone", "a container holds that name, but it is not Sandlot's")
+	}
+	e.mu.Lock()
+	e.known[c.ID] = true
+	e.mu.Unlock()
+	return c, nil
+}
+
+// resolve gives the full id of a sandbox, without a question to the engine where the id is known to be Sandlot's.
+func (e *engine) resolve(ctx context.Context, id string) (string, error) {
+	e.mu.Lock()
+	known := e.known[id]
+	e.mu.Unlock()
+	if known {
+		return id, nil
+	}
+	c, err := e.find(ctx, id)
+	return c.ID, err
+}
+
+// note forgets an id where the engine's answer says that it is gone.
+func (e *engine) note(err error, id string) {
+	if errors.Is(err, runtime.ErrNotFound) {
+		e.forget(id)
+	}
+}
+
+func (e *engine) forget(id string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.known, id)
+}
+
+// present describes a container as users see it.
+func present(c runtime.Container) runtime.Container {
+	if image := c.Labels[labelImage]; image != "" {
+		c.Image = image
+	}
+	if dir := c.Labels[labelWorkdir]; dir != "" {
+		c.WorkingDir = dir
+	}
+	c.Labels = maps.Clone(c.Labels)
+	maps.DeleteFunc(c.Labels, func(key, _ string) bool { return strings.HasPrefix(key, runtime.LabelPrefix) })
+	c.Mounts = slices.DeleteFunc(slices.Clone(c.Mounts), func(m runtime.Mount) bool { return m.Target == guest.Dir })
+	if c.State != runtime.StateRunning && c.State != runtime.StatePaused {
+		c.Ports = nil
+	}
+	return c
+}
+
+// Inspect implements runtime.Runtime.
+func (e *engine) Inspect(ctx context.Context, id string, _ runtime.InspectOptions) (runtime.Container, error) {
+	return call(ctx, e, "inspect", id, func(ctx context.Context) (runtime.Container, error) {
+		c, err := e.find(ctx, id)
+		if err != nil {
+			return runtime.Container{}, err
+		}
+		c = present(c)
+		if c.WorkingDir == "" {
+			c.WorkingDir = "/"
+		}
+		return c, nil
+	})
+}
+
+// List implements runtime.Runtime.
+func (e *engine) List(ctx context.Context, opts runtime.ListOptions) ([]runtime.Container, error) {
+	return call(ctx, e, "list", "", func(ctx context.Context) ([]runtime.Container, error) {
+		labels := maps.Clone(opts.Labels)
+		if labels == nil {
+			labels = make(map[string]string)
+		}
+		labels[runtime.LabelSandbox] = "1"
+		all, err := e.api.List(ctx, labels)
+		for i := range all {
+			all[i] = present(all[i])
+		}
+		return all, err
+	})
+}
+
+// Remove implements runtime.Runtime.
+func (e *engine) Remove(ctx context.Context, id string, _ runtime.RemoveOptions) (runtime.RemoveResult, error) {
+	return call(ctx, e, "remove", id, func(ctx context.Context) (runtime.RemoveResult, error) {
+		full, err := e.resolve(ctx, id)
+		if err != nil {
+			return runtime.RemoveResult{}, err
+		}
+		if err = e.api.Delete(ctx, full); err == nil {
+			e.forget(full)
+		} else {
+			e.note(err, full)
+		}
+		return runtime.RemoveResult{}, err
+	})
+}
+
+// Stop implements runtime.Stopper.
+func (e *engine) Stop(ctx context.Context, id string, opts runtime.StopOptions) (runtime.StopResult, error) {
+	return call(ctx, e, "stop", id, func(ctx context.Context) (runtime.StopResult, error) {
+		if opts.Grace < 0 {
+			return runtime.StopResult{}, invalid("give 0 to kill at once", "the grace is negative: %s", opts.Grace)
+		}
+		full, err := e.resolve(ctx, id)
+		if err == nil {
+			err = e.api.Stop(ctx, full, opts.Grace)
+			e.note(err, full)
+		}
+		return runtime.StopResult{}, err
+	})
+}
+
+// Start implements runtime.Stopper.
+func (e *engine) Start(ctx context.Context, id string, _ runtime.StartOptions) (runtime.StartResult, error) {
+	return call(ctx, e, "start", id, func(ctx context.Context) (runtime.StartResult, error) {
+		c, err := e.find(ctx, id)
+		if err == nil && c.State != runtime.StateRunning {
+			if err = e.api.Start(ctx, c.ID); err == nil {
+				_, err = e.running(ctx, c.ID)
+			}
+		}
+		return runtime.StartResult{}, err
+	})
+}

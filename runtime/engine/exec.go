@@ -1,0 +1,194 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/sandlot-dev/sandlot/guest"
+	"github.com/sandlot-dev/sandlot/runtime"
+)
+
+const (
+	rescueTime  = 10 * time.Second       // for a privileged kill, and for what comes after
+	explainTime = 5 * time.Second        // for asking why a channel broke
+	settleTime  = 500 * time.Millisecond // for an engine to notice that a container has ended
+)
+
+// Exec implements runtime.Runtime.
+func (e *engine) Exec(ctx context.Context, id string, argv []string, opts runtime.ExecOptions) (runtime.ExecResult, error) {
+	result, err := call(ctx, e, "exec", id, func(ctx context.Context) (runtime.ExecResult, error) {
+		failed := runtime.ExecResult{ExitCode: -1}
+		if err := e.checkExec(ctx, argv, &opts); err != nil {
+			return failed, err
+		}
+		full, err := e.resolve(ctx, id)
+		if err != nil {
+			return failed, err
+		}
+		stream, err := e.api.Attach(ctx, full, Process{Argv: guest.ServeArgv(), User: opts.User})
+		if err != nil {
+			e.note(err, full)
+			return failed, err
+		}
+		result, err := e.guest.exec(ctx, stream, argv, opts, e.rescue(full))
+		return result, e.explain(ctx, full, stream, err)
+	})
+	if err != nil && result == (runtime.ExecResult{}) {
+		result.ExitCode = -1
+	}
+	return result, err
+}
+
+func (e *engine) checkExec(ctx context.Context, argv []string, opts *runtime.ExecOptions) error {
+	if len(argv) == 0 || argv[0] == "" {
+		return invalid("name a program", "the command is empty")
+	}
+	for _, arg := range argv {
+		if strings.ContainsRune(arg, 0) {
+			return invalid("", "the argument %q has a zero byte in it", arg)
+		}
+	}
+	env, err := mergeEnv(opts.Env)
+	if err != nil {
+		return err
+	}
+	opts.Env = env
+	if opts.Timeout < 0 {
+		return invalid("give 0 for no deadline", "the deadline is negative: %s", opts.Timeout)
+	}
+	if opts.User != "" {
+		if !userPattern.MatchString(opts.User) {
+			return invalid("write name, uid, name:group or uid:gid", "%q is no user", opts.User)
+		}
+		if err := e.check(ctx, runtime.CapabilityUser, "a user"); err != nil {
+			return err
+		}
+	}
+	if opts.TTY {
+		return e.check(ctx, runtime.CapabilityTTY, "a terminal")
+	}
+	return nil
+}
+
+// explain finds out from the engine why a channel to the guest broke. Other errors it leaves alone.
+func (e *engine) explain(ctx context.Context, id string, stream *Stream, err error) error {
+	if !errors.Is(err, runtime.ErrConnectionLost) || ctx.Err() != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, explainTime)
+	defer cancel()
+	never := errors.Is(err, guest.ErrNoGuest)
+	words := strings.TrimSpace(stream.Stderr() + "\n" + stream.Stdout())
+	var launch error
+	if never {
+		if launch = e.api.LaunchError(words); isKind(launch) {
+			return launch
+		}
+	}
+	c, lookErr := e.ended(ctx, id)
+	out := runtime.Error{Kind: runtime.ErrConnectionLost, Err: err}
+	switch {
+	case errors.Is(lookErr, runtime.ErrNotFound):
+		e.note(lookErr, id)
+		out.Message = "the sandbox was removed"
+		if never {
+			return lookErr
+		}
+	case lookErr != nil:
+		out.Message = "the engine has gone away: " + lookErr.Error()
+	case c.State == runtime.StatePaused:
+		out.Message, out.Hint = "the sandbox is paused", "unpause it with the engine's own command"
+		if never {
+			out.Kind = runtime.ErrNotRunning
+		}
+	case c.State != runtime.StateRunning:
+		out.Message = "the sandbox ended"
+		if c.OOMKilled {
+			out.Message += ", out of memory"
+		}
+		if never {
+			out.Kind, out.Hint = runtime.ErrNotRunning, "start it again"
+		}
+	case launch != nil:
+		return launch
+	case never:
+		out.Message = "the guest could not be started in the sandbox"
+		if words != "" {
+			out.Message += ": " + fmt.Sprintf("%q", words)
+		}
+	default:
+		out.Message = "the command's supervisor was killed in the sandbox"
+	}
+	if never { // nothing has run: what the guest's side noticed says no more
+		out.Err = nil
+	}
+	return &out
+}
+
+func isKind(err error) bool {
+	var own *runtime.Error
+	return errors.As(err, &own) && own.Kind != nil
+}
+
+// ended inspects a container whose process has gone, and gives the engine a little time to notice where the container has, too.
+func (e *engine) ended(ctx context.Context, id string) (runtime.Container, error) {
+	for deadline := time.Now().Add(settleTime); ; {
+		c, err := e.api.Inspect(ctx, id)
+		if err != nil || c.State != runtime.StateRunning || time.Now().After(deadline) {
+			return c, err
+		}
+		if err := sleep(ctx, settleTime/10); err != nil {
+			return c, nil
+		}
+	}
+}
+
+// rescue is what the guest's side calls when a tree does not end by itself: another user's, which the sandbox's first process may not
+// kill, or one whose supervisor does not answer.
+func (e *engine) rescue(id string) guest.Rescue {
+	return func(ctx context.Context, supervisor int) error {
+		killed := e.kill(ctx, id, supervisor)
+		if killed == nil {
+			return nil
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rescueTime)
+		defer cancel()
+		if err := e.api.Stop(ctx, id, 0); err != nil {
+			return errorf(nil, "remove the sandbox", "processes of the command may go on in the sandbox: %v; the sandbox could not be killed either: %v", killed, err)
+		}
+		return errorf(nil, "its files are kept; start it again", "the command's processes could not be killed, so the sandbox was: %v", killed)
+	}
+}
+
+// kill runs the guest with every capability to end the tree of a supervisor.
+func (e *engine) kill(ctx context.Context, id string, supervisor int) error {
+	if supervisor <= 0 {
+		return errors.New("the guest has not said its process id")
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rescueTime)
+	defer cancel()
+	stream, err := e.api.Attach(ctx, id, Process{Argv: guest.KillArgv(supervisor), User: "0", Privileged: true})
+	if err != nil {
+		return err
+	}
+	if err := stream.wait(ctx); err != nil {
+		return err
+	}
+	for {
+		state, err := e.api.ExecState(ctx, stream.ExecID)
+		switch {
+		case err != nil:
+			return err
+		case !state.Running && state.ExitCode == 0:
+			return nil
+		case !state.Running:
+			return fmt.Errorf("exit code %d: %s", state.ExitCode, strings.TrimSpace(stream.Stderr()))
+		}
+		if err := sleep(ctx, retryInterval/10); err != nil {
+			return err
+		}
+	}
+}
