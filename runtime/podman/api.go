@@ -1,0 +1,61 @@
+package podman
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+
+	"github.com/hashicorp/go-multierror"
+
+	"github.com/sandlot-dev/sandlot/runtime"
+	"github.com/sandlot-dev/sandlot/runtime/engine"
+)
+
+// api is engine.API over one connection.
+type api struct {
+	client *client
+	local  bool // the engine is on this machine, as far as the URL tells
+	info   runtime.Info
+	// network is libpod's name for the default network.
+	network string
+	// ended ends what was started for this runtime alone. It may be nil.
+	ended func() error
+}
+
+var _ engine.API = (*api)(nil)
+
+func (a *api) Close() error {
+	a.client.close()
+	if a.ended == nil {
+		return nil
+	}
+	var errs *multierror.Error
+	errs = multierror.Append(errs, a.ended())
+	return errs.ErrorOrNil()
+}
+
+// Upload leaves owners as the archive has them: without copyUIDGID=false they become the container's user.
+func (a *api) Upload(ctx context.Context, id, dir string, archive io.Reader) error {
+	return failure(a.client.json(ctx, call{
+		method: http.MethodPut, path: endpoint("containers", id, "archive"),
+		query: url.Values{"path": {dir}, "copyUIDGID": {"false"}, "pause": {"false"}},
+		body:  archive, header: http.Header{"Content-Type": {"application/x-tar"}},
+	}, nil, nil), runtime.ErrNotFound)
+}
+
+// Exists asks twice where the answer is no: a missing path and a missing container look alike.
+func (a *api) Exists(ctx context.Context, id, path string) (bool, error) {
+	err := a.client.json(ctx, call{
+		method: http.MethodHead, path: endpoint("containers", id, "archive"), query: url.Values{"path": {path}},
+	}, nil, nil)
+	if status := statusOf(err); status != http.StatusNotFound {
+		return err == nil, failure(err, runtime.ErrFileNotFound)
+	}
+	err = a.client.json(ctx, call{method: http.MethodGet, path: endpoint("containers", id, "exists")}, nil, nil)
+	return false, failure(err, runtime.ErrNotFound)
+}
+
+func (a *api) RemoveVolume(ctx context.Context, name string) error {
+	return failure(a.client.json(ctx, call{method: http.MethodDelete, path: endpoint("volumes", name)}, nil, nil), runtime.ErrNotFound)
+}

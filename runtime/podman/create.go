@@ -1,0 +1,308 @@
+package podman
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sandlot-dev/sandlot/guest"
+	"github.com/sandlot-dev/sandlot/runtime"
+	"github.com/sandlot-dev/sandlot/runtime/engine"
+)
+
+// Labels that keep what Podman does not: the image's name as it was given, and which network and ports were asked for.
+const (
+	labelImage   = runtime.LabelPrefix + "podman.image"
+	labelNetwork = runtime.LabelPrefix + "podman.network"
+	labelPorts   = runtime.LabelPrefix + "podman.ports"
+)
+
+// containerSpec is the body of a create request: of libpod's SpecGenerator what is used here. Whatever containers.conf or
+// the image could put in its place is said outright.
+type containerSpec struct {
+	Name            string            `json:"name,omitempty"`
+	Image           string            `json:"image"`
+	ImageVolumeMode string            `json:"image_volume_mode"`
+	Entrypoint      []string          `json:"entrypoint"`
+	Command         []string          `json:"command"`
+	Env             map[string]string `json:"env"`
+	UnsetEnvAll     bool              `json:"unsetenvall"`
+	WorkDir         string            `json:"work_dir,omitempty"`
+	CreateWorkDir   bool              `json:"create_working_dir"`
+	User            string            `json:"user,omitempty"`
+	Passwd          bool              `json:"manage_password"`
+	Hostname        string            `json:"hostname,omitempty"`
+	Labels          map[string]string `json:"labels"`
+	Terminal        bool              `json:"terminal"`
+	Stdin           bool              `json:"stdin"`
+	StopSignal      int               `json:"stop_signal"`
+	Systemd         string            `json:"systemd"`
+	Init            bool              `json:"init"`
+	Privileged      bool              `json:"privileged"`
+	LogConfig       logConfig         `json:"log_configuration"`
+	HealthConfig    healthConfig      `json:"healthconfig"`
+
+	PidNS namespace `json:"pidns"`
+	IpcNS namespace `json:"ipcns"`
+	UtsNS namespace `json:"utsns"`
+
+	NetNS        namespace           `json:"netns"`
+	Networks     map[string]struct{} `json:"networks,omitempty"`
+	PortMappings []portMapping       `json:"portmappings,omitempty"`
+
+	Mounts         []mount       `json:"mounts,omitempty"`
+	Volumes        []namedVolume `json:"volumes,omitempty"`
+	ReadOnly       bool          `json:"read_only_filesystem"`
+	ReadWriteTmpfs bool          `json:"read_write_tmpfs"`
+
+	CapAdd         []string `json:"cap_add,omitempty"`
+	CapDrop        []string `json:"cap_drop"`
+	NoNewPrivs     bool     `json:"no_new_privileges"`
+	SeccompPolicy  string   `json:"seccomp_policy"`
+	SeccompProfile string   `json:"seccomp_profile_path,omitempty"`
+	AppArmor       string   `json:"apparmor_profile,omitempty"`
+	SELinux        []string `json:"selinux_opts,omitempty"`
+
+	Resources *resources `json:"resource_limits,omitempty"`
+}
+
+type logConfig struct {
+	Driver string `json:"driver"`
+}
+
+type healthConfig struct {
+	Test []string
+}
+
+type namespace struct {
+	Mode string `json:"nsmode"`
+}
+
+type portMapping struct {
+	HostIP        string `json:"host_ip"`
+	HostPort      uint16 `json:"host_port"`
+	ContainerPort uint16 `json:"container_port"`
+	Protocol      string `json:"protocol"`
+}
+
+type mount struct {
+	Type        string   `json:"type"`
+	Source      string   `json:"source"`
+	Destination string   `json:"destination"`
+	Options     []string `json:"options"`
+}
+
+type namedVolume struct {
+	Name    string
+	Dest    string
+	Options []string
+}
+
+type resources struct {
+	Memory *memoryLimit `json:"memory,omitempty"`
+	Pids   *pidsLimit   `json:"pids,omitempty"`
+	CPU    *cpuLimit    `json:"cpu,omitempty"`
+}
+
+type memoryLimit struct {
+	Limit int64 `json:"limit"`
+	Swap  int64 `json:"swap"` // with memory
+}
+
+type pidsLimit struct {
+	Limit int64 `json:"limit"`
+}
+
+type cpuLimit struct {
+	Quota  int64  `json:"quota"`
+	Period uint64 `json:"period"`
+}
+
+// Create names the image by its id, so that registries.conf has no say in what a short name means.
+func (a *api) Create(ctx context.Context, spec engine.Spec) (string, []string, error) {
+	image, err := a.findImage(ctx, spec.Image)
+	if err != nil {
+		return "", nil, err
+	}
+	body := a.translate(spec, image)
+	if spec.Seccomp != "" && spec.Seccomp != "unconfined" {
+		remove, err := a.seccompFile(spec.Seccomp, &body)
+		if err != nil {
+			return "", nil, err
+		}
+		defer remove()
+	}
+	var answer struct {
+		ID       string `json:"Id"`
+		Warnings []string
+	}
+	err = a.client.json(ctx, call{method: http.MethodPost, path: endpoint("containers", "create")}, body, &answer)
+	if err != nil {
+		return "", nil, failure(err, runtime.ErrImageNotFound,
+			"no such file or directory", "invalid", "must be", "not a valid", "seccomp", "apparmor", "conflict")
+	}
+	return answer.ID, answer.Warnings, nil
+}
+
+func (a *api) translate(spec engine.Spec, image image) containerSpec {
+	body := containerSpec{
+		Name: spec.Name, Image: image.hex(), ImageVolumeMode: "anonymous",
+		Entrypoint: spec.Entrypoint, Command: []string{},
+		Env: environment(image.Config.Env, spec.Env), UnsetEnvAll: true,
+		WorkDir: spec.WorkingDir, CreateWorkDir: true,
+		User: spec.User, Hostname: spec.Hostname, Labels: map[string]string{
+			labelImage: spec.Image, labelNetwork: spec.Network, labelPorts: encodePorts(spec.Ports),
+		},
+		StopSignal: 15, Systemd: "false",
+		LogConfig:    logConfig{Driver: "none"},
+		HealthConfig: healthConfig{Test: []string{"NONE"}},
+		PidNS:        namespace{"private"}, IpcNS: namespace{"private"}, UtsNS: namespace{"private"},
+		ReadOnly: spec.ReadOnly,
+		CapAdd:   spec.CapAdd, CapDrop: []string{"ALL"}, NoNewPrivs: spec.NoNewPrivs,
+		SeccompPolicy: "default", AppArmor: spec.AppArmor, SELinux: spec.LabelOpts,
+		Resources: a.resources(spec),
+	}
+	maps.Copy(body.Labels, spec.Labels)
+	if spec.WorkingDir == "" {
+		body.WorkDir = image.Config.WorkingDir
+	}
+	if spec.Seccomp == "unconfined" {
+		body.SeccompProfile = "unconfined"
+	}
+	if slices.Contains(spec.CapAdd, "ALL") { // Podman refuses the same name in both lists
+		body.CapDrop = spec.CapDrop
+	}
+	switch spec.Network {
+	case runtime.NetworkNone, runtime.NetworkHost:
+		body.NetNS.Mode = spec.Network
+	case runtime.NetworkDefault:
+		body.NetNS.Mode = a.network
+	default:
+		body.NetNS.Mode = "bridge"
+		body.Networks = map[string]struct{}{spec.Network: {}}
+	}
+	for _, p := range spec.Ports {
+		body.PortMappings = append(body.PortMappings, portMapping{
+			HostIP: p.HostIP.String(), HostPort: p.Host, ContainerPort: p.Container, Protocol: p.Protocol,
+		})
+	}
+	for _, m := range spec.Mounts {
+		body.addMount(m)
+	}
+	if spec.ReadOnly {
+		body.keepSharedMemory()
+	}
+	return body
+}
+
+// environment is the image's with overrides over it, and a PATH where neither has one. Podman's own additions are unset.
+func environment(image, overrides []string) map[string]string {
+	env := map[string]string{"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+	for _, list := range [][]string{image, overrides} {
+		for _, entry := range list {
+			if k, v, ok := strings.Cut(entry, "="); ok {
+				env[k] = v
+			}
+		}
+	}
+	return env
+}
+
+// resources always names a limit on processes, 0 being none, because Podman has a default of its own. Where it has no limits at all, naming
+// one only makes it warn.
+func (a *api) resources(spec engine.Spec) *resources {
+	limits := a.info.Capabilities.Has(runtime.CapabilityPidsLimit)
+	if spec.Memory == 0 && spec.CPUs == 0 && spec.Pids == 0 && !limits {
+		return nil
+	}
+	r := &resources{Pids: &pidsLimit{}}
+	if spec.Pids > 0 {
+		r.Pids.Limit = spec.Pids
+	}
+	if spec.Memory > 0 {
+		r.Memory = &memoryLimit{Limit: spec.Memory, Swap: spec.Memory}
+	}
+	if spec.CPUs > 0 {
+		const period = 100 * time.Millisecond
+		r.CPU = &cpuLimit{
+			Quota:  int64(spec.CPUs * float64(period.Microseconds())),
+			Period: uint64(period.Microseconds()),
+		}
+	}
+	return r
+}
+
+func (s *containerSpec) addMount(m runtime.Mount) {
+	access := "rw"
+	if m.ReadOnly {
+		access = "ro"
+	}
+	switch m.Type {
+	case runtime.MountVolume:
+		options := []string{access}
+		if m.Target == guest.Dir {
+			options = append(options, "nocopy")
+		}
+		s.Volumes = append(s.Volumes, namedVolume{Name: m.Source, Dest: m.Target, Options: options})
+	case runtime.MountBind:
+		s.Mounts = append(s.Mounts, mount{
+			Type: "bind", Source: m.Source, Destination: m.Target, Options: []string{"rbind", "rprivate", access},
+		})
+	case runtime.MountTmpfs:
+		options := []string{access, "exec", "nosuid", "nodev", "rprivate", "notmpcopyup", "mode=" + strconv.FormatUint(uint64(m.Mode), 8)}
+		if m.SizeBytes > 0 {
+			options = append(options, "size="+strconv.FormatInt(m.SizeBytes, 10))
+		}
+		s.Mounts = append(s.Mounts, mount{Type: "tmpfs", Source: "tmpfs", Destination: m.Target, Options: options})
+	}
+}
+
+const sharedMemory = "/dev/shm"
+
+// keepSharedMemory makes /dev/shm writable on a read-only root, which is so on Docker and on Podman 4, and not on 5.
+func (s *containerSpec) keepSharedMemory() {
+	if slices.ContainsFunc(s.Mounts, func(m mount) bool { return m.Destination == sharedMemory }) ||
+		slices.ContainsFunc(s.Volumes, func(v namedVolume) bool { return v.Dest == sharedMemory }) {
+		return
+	}
+	s.Mounts = append(s.Mounts, mount{
+		Type: "tmpfs", Source: "tmpfs", Destination: sharedMemory,
+		Options: []string{"rw", "noexec", "nosuid", "nodev", "rprivate", "notmpcopyup", "mode=1777", "size=" + strconv.Itoa(64<<20)},
+	})
+}
+
+// seccompFile puts a profile where the engine reads it while it creates the container: libpod takes no profile, but a path on its
+// own host.
+func (a *api) seccompFile(profile string, body *containerSpec) (remove func(), err error) {
+	if !a.local {
+		return nil, &runtime.Error{
+			Kind:    runtime.ErrUnsupported,
+			Message: "Podman reads seccomp profiles from a file on its own host, and this one is remote",
+			Hint:    "use the default profile, or run on the engine's host",
+		}
+	}
+	dir, err := os.MkdirTemp("", "sandlot-seccomp-")
+	if err != nil {
+		return nil, err
+	}
+	remove = func() { os.RemoveAll(dir) }
+	// The engine may run as another user.
+	file := filepath.Join(dir, "profile.json")
+	if err = os.Chmod(dir, 0o755); err == nil {
+		if err = os.WriteFile(file, []byte(profile), 0o644); err == nil {
+			err = os.Chmod(file, 0o644)
+		}
+	}
+	if err != nil {
+		remove()
+		return nil, err
+	}
+	body.SeccompProfile = file
+	return remove, nil
+}

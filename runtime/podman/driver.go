@@ -1,0 +1,152 @@
+package podman
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/containers/podman/v5/pkg/bindings"
+
+	"github.com/sandlot-dev/sandlot/runtime"
+	"github.com/sandlot-dev/sandlot/runtime/engine"
+)
+
+// name is the driver's name.
+const name = "podman"
+
+// Driver opens Podman by the URLs that the package names, or at the first of [Places] that answers.
+func Driver() runtime.Driver { return runtime.Driver{Name: name, Open: open} }
+
+func open(ctx context.Context, u *url.URL) (runtime.Runtime, error) {
+	if u == nil {
+		return openAny(ctx)
+	}
+	return openURL(ctx, u, u.String(), nil)
+}
+
+// openAny tries the places, then starts a service.
+func openAny(ctx context.Context) (runtime.Runtime, error) {
+	kind := runtime.ErrUnavailable
+	var tried []string
+	for _, p := range Places(os.Getenv) {
+		rt, err := p.open(ctx)
+		if err == nil {
+			return rt, nil
+		}
+		if ctx.Err() != nil {
+			return nil, &runtime.Error{Op: "open", Runtime: name, Err: ctx.Err()}
+		}
+		if errors.Is(err, runtime.ErrPermission) {
+			kind = runtime.ErrPermission
+		}
+		tried = append(tried, p.Name+": "+err.Error())
+	}
+	rt, err := StartService(ctx)
+	if err == nil {
+		return rt, nil
+	}
+	tried = append(tried, "a service of our own: "+err.Error())
+	return nil, &runtime.Error{
+		Op: "open", Runtime: name, Kind: kind, Message: "no Podman answers\n  " + strings.Join(tried, "\n  "),
+		Hint: "install Podman, or start its service: systemctl --user enable --now podman.socket",
+	}
+}
+
+func (p Place) open(ctx context.Context) (runtime.Runtime, error) {
+	if p.Err != nil {
+		return nil, p.Err
+	}
+	return runtime.Open(ctx, p.URL, Driver())
+}
+
+func openURL(ctx context.Context, u *url.URL, again string, ended func() error) (runtime.Runtime, error) {
+	a, err := openAt(ctx, u, again, ended)
+	if err != nil {
+		return nil, err
+	}
+	return engine.New(a, name, again), nil
+}
+
+// openAt opens the service at u. again is what opens it again, and ended ends it, if need be.
+func openAt(ctx context.Context, u *url.URL, again string, ended func() error) (*api, error) {
+	c, err := connect(ctx, u)
+	if err != nil {
+		return nil, openFailure(u, err)
+	}
+	a := &api{client: c, local: u.Scheme == name+"+unix", ended: ended}
+	if err := a.ask(ctx, again); err != nil {
+		c.close()
+		return nil, openFailure(u, err)
+	}
+	return a, nil
+}
+
+func connect(ctx context.Context, u *url.URL) (*client, error) {
+	transport, ok := strings.CutPrefix(u.Scheme, name+"+")
+	if !ok || (transport != "unix" && transport != "tcp" && transport != "ssh") {
+		return nil, &runtime.Error{
+			Kind: runtime.ErrInvalid, Message: "no scheme of a Podman service",
+			Hint: "use podman+unix:///path, podman+tcp://host:port or podman+ssh://user@host/path",
+		}
+	}
+	if transport == "unix" {
+		// Asked first, because the bindings would try three times, and say less.
+		conn, err := (&net.Dialer{}).DialContext(ctx, "unix", u.Path)
+		if err != nil {
+			return nil, err
+		}
+		conn.Close()
+	}
+	query := u.Query()
+	plain := *u
+	plain.Scheme, plain.RawQuery = transport, ""
+	opts := bindings.Options{
+		URI: plain.String(), Identity: query.Get("identity"), Machine: query.Get("machine") == "true",
+		TLSCertFile: query.Get("tlscert"), TLSKeyFile: query.Get("tlskey"), TLSCAFile: query.Get("tlsca"),
+	}
+	conn, err := newConnection(ctx, opts)
+	if err != nil {
+		return nil, err
+	}
+	return newClient(conn)
+}
+
+// newConnection returns when ctx is done, although ssh does not look at it.
+func newConnection(ctx context.Context, opts bindings.Options) (*bindings.Connection, error) {
+	type answer struct {
+		conn *bindings.Connection
+		err  error
+	}
+	done := make(chan answer, 1)
+	go func() {
+		var a answer
+		// The context that comes back only carries the connection.
+		carrier, err := bindings.NewConnectionWithOptions(ctx, opts)
+		if a.err = err; err == nil {
+			a.conn, a.err = bindings.GetClient(carrier)
+		}
+		done <- a
+	}()
+	select {
+	case a := <-done:
+		return a.conn, a.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// openFailure says what was to be opened.
+func openFailure(u *url.URL, err error) error {
+	var e *runtime.Error
+	if !errors.As(failure(err, runtime.ErrUnavailable), &e) {
+		return err
+	}
+	if errors.Is(e.Kind, runtime.ErrConnectionLost) {
+		e.Kind = runtime.ErrUnavailable // there was none yet
+	}
+	e.Op, e.Runtime, e.ID = "open", name, u.Redacted()
+	return e
+}

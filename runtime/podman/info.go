@@ -1,0 +1,111 @@
+package podman
+
+import (
+	"context"
+	"net/http"
+	"slices"
+
+	"github.com/containers/podman/v5/libpod/define"
+
+	"github.com/sandlot-dev/sandlot/runtime"
+)
+
+// Info is what the engine said when it was opened.
+func (a *api) Info(context.Context) (runtime.Info, error) { return a.info, nil }
+
+// ask gets the engine's description. url is what opens it again.
+func (a *api) ask(ctx context.Context, url string) error {
+	var data define.Info
+	if err := a.client.json(ctx, call{method: http.MethodGet, path: endpoint("info")}, nil, &data); err != nil {
+		return failure(err, runtime.ErrUnavailable)
+	}
+	a.info = describeEngine(data)
+	a.info.URL = url
+	a.network = "private" // what is best for this user; the server's own default may be the host's network
+	if h := data.Host; h != nil {
+		// Said outright where that is known: for "private" Podman 5 warns that it drops the ports, which it does not.
+		if !h.Security.Rootless {
+			a.network = "bridge"
+		} else if h.RootlessNetworkCmd != "" {
+			a.network = h.RootlessNetworkCmd
+		}
+	}
+	return nil
+}
+
+func describeEngine(data define.Info) runtime.Info {
+	info := runtime.Info{
+		Runtime: name, Version: data.Version.Version, APIVersion: data.Version.APIVersion,
+		Capabilities: capabilities(data),
+	}
+	if h := data.Host; h != nil {
+		info.OS, info.Arch, info.Kernel, info.Rootless = h.OS, h.Arch, h.Kernel, h.Security.Rootless
+		switch h.CgroupsVersion {
+		case "v1":
+			info.CgroupVersion = 1
+		case "v2":
+			info.CgroupVersion = 2
+		}
+	}
+	if data.Store != nil {
+		info.StorageDriver = data.Store.GraphDriverName
+	}
+	return info
+}
+
+func capabilities(data define.Info) runtime.Capabilities {
+	yes := runtime.Support{OK: true}
+	caps := runtime.Capabilities{
+		runtime.CapabilityReadOnlyRoot: yes, runtime.CapabilityNoNewPrivileges: yes, runtime.CapabilityDropCaps: yes,
+		runtime.CapabilityNoNetwork: yes, runtime.CapabilityVolumes: yes, runtime.CapabilityBinds: yes,
+		runtime.CapabilityTmpfs: yes, runtime.CapabilityUser: yes, runtime.CapabilityTTY: yes,
+		runtime.CapabilityOwners: yes, runtime.CapabilityBuild: yes,
+	}
+	h := data.Host
+	if h == nil {
+		return caps
+	}
+	caps[runtime.CapabilityMemoryLimit] = limit(h, "memory")
+	caps[runtime.CapabilityCPULimit] = limit(h, "cpu")
+	caps[runtime.CapabilityPidsLimit] = limit(h, "pids")
+	for c, on := range map[runtime.Capability]bool{
+		runtime.CapabilitySeccomp:  h.Security.SECCOMPEnabled,
+		runtime.CapabilityAppArmor: h.Security.AppArmorEnabled,
+		runtime.CapabilitySELinux:  h.Security.SELinuxEnabled,
+	} {
+		caps[c] = runtime.Support{OK: on}
+		if !on {
+			caps[c] = runtime.Support{Reason: "the engine's host does not have it, or not for this user"}
+		}
+	}
+	network := yes
+	if h.Security.Rootless && h.Slirp4NetNS.Executable == "" && h.Pasta.Executable == "" {
+		network = runtime.Support{
+			Reason: "rootless Podman found neither pasta nor slirp4netns",
+			Fix:    "install passt (Podman 5) or slirp4netns (Podman 4) on the engine's host",
+		}
+	}
+	for _, c := range []runtime.Capability{runtime.CapabilityNetwork, runtime.CapabilityPublishTCP, runtime.CapabilityPublishUDP} {
+		caps[c] = network
+	}
+	return caps
+}
+
+// limit says whether a cgroup controller limits containers. Podman itself drops what it cannot enforce, with a warning at best.
+func limit(h *define.HostInfo, controller string) runtime.Support {
+	switch {
+	case h.Security.Rootless && h.CgroupsVersion != "v2":
+		return runtime.Support{
+			Reason: "rootless Podman cannot limit resources on a host with cgroup v1",
+			Fix:    "boot the host with cgroup v2 (systemd.unified_cgroup_hierarchy=1), or use Podman as root",
+		}
+	case slices.Contains(h.CgroupControllers, controller):
+		return runtime.Support{OK: true}
+	case h.Security.Rootless:
+		return runtime.Support{
+			Reason: "the cgroup controller " + controller + " is not delegated to the engine's user",
+			Fix:    "put [Service] Delegate=cpu cpuset io memory pids into /etc/systemd/system/user@.service.d/delegate.conf, then log in anew",
+		}
+	}
+	return runtime.Support{Reason: "the engine's host has no cgroup controller " + controller}
+}
