@@ -17,19 +17,16 @@ import (
 	"github.com/sandlot-dev/sandlot/guest/wire"
 )
 
+// threads is how many threads, at least, can be blocked in the kernel at once.
+const threads = 3
+
 // Run serves one request, and stays for as long as anything lives that it started.
 func Run() error {
-	if err := self.WithMask(); err != nil {
-		return err
-	}
 	if err := self.Harden(); err != nil {
 		return err
 	}
-	children, err := self.CatchSignals()
-	if err != nil {
-		return err
-	}
-	if err := self.KeepThreads(4); err != nil {
+	children := self.CatchSignals()
+	if err := self.KeepThreads(threads); err != nil {
 		return err
 	}
 	fs, err := proc.Open()
