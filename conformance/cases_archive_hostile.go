@@ -46,6 +46,8 @@ func putHostileCases() []Case {
 				const home = "/home/" + workerName
 				t.MustPut(id, "/mnt", runtime.PutArchiveOptions{}, fileEntry("kept/f", "kept"))
 				want := t.Everything(id, "/mnt")
+				t.MustPut(id, home, runtime.PutArchiveOptions{}, fileEntry("d/f", "x"))
+				t.Equal("a file before it begins", t.What(id, home+"/d/f"), []string{"file x"})
 				t.Start(id, runtime.ExecOptions{}, "swap", home+"/d", home+"/real", "/mnt/kept").Ready()
 				for i := range 8 {
 					entries := []entry{dirEntry("d").with(0o777)}
@@ -68,6 +70,8 @@ func putHostileCases() []Case {
 				t.MustPut(id, "/mnt", runtime.PutArchiveOptions{}, fileEntry("secret/f", "secret of "+t.token))
 				t.MustExec(id, runtime.ExecOptions{}, "mkdir", home+"/d")
 				t.MustExec(id, runtime.ExecOptions{}, "write", home+"/d/f", "open")
+				want := []string{workerName + " dir", workerName + "/d dir", workerName + "/d/f file open"}
+				t.Equal("the entries before it begins", briefly(t.MustGet(id, home, runtime.GetArchiveOptions{})), want)
 				t.Start(id, runtime.ExecOptions{}, "swap", home+"/d", home+"/real", "/mnt/secret").Ready()
 				for range 25 {
 					got := t.Get(id, home, runtime.GetArchiveOptions{})
