@@ -24,9 +24,9 @@ import (
 // watchdog bounds what a test waits for. It is not a measure of anything.
 const watchdog = 60 * time.Second
 
-var program string
+// program is the guest, hostile what commands may try against it: both built from what is here, so that tests need no generated file.
+var program, hostile string
 
-// TestMain builds the guest from what is here, so that tests need no generated file.
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
 		dir, err := os.MkdirTemp("", "guest")
@@ -34,17 +34,16 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 		defer os.RemoveAll(dir)
-		if err := os.Chmod(dir, 0o755); err != nil {
-			panic(err)
+		program, hostile = filepath.Join(dir, "guest"), filepath.Join(dir, "hostile")
+		for file, pkg := range map[string]string{program: "./program", hostile: "./testdata/hostile"} {
+			build := exec.Command("go", "build", "-trimpath", "-o", file, pkg)
+			build.Env = append(os.Environ(), "CGO_ENABLED=0")
+			if out, err := build.CombinedOutput(); err != nil {
+				fmt.Fprintf(os.Stderr, "go build %s: %v\n%s", pkg, err, out)
+				return 1
+			}
 		}
-		program = filepath.Join(dir, "guest")
-		build := exec.Command("go", "build", "-trimpath", "-o", program, "./program")
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := build.CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "building the guest: %v\n%s", err, out)
-			return 1
-		}
-		if err := os.Chmod(program, 0o111); err != nil {
+		if err := errors.Join(os.Chmod(dir, 0o755), os.Chmod(program, 0o111)); err != nil {
 			panic(err)
 		}
 		return m.Run()

@@ -33,7 +33,7 @@ func (e *engine) Exec(ctx context.Context, id string, argv []string, opts runtim
 			e.note(err, full)
 			return failed, err
 		}
-		result, err := e.guest.exec(ctx, stream, argv, opts, e.rescue(full))
+		result, err := e.guest.exec(ctx, stream, argv, opts, e.rescue(full, opts.User))
 		return result, e.explain(ctx, full, stream, err)
 	})
 	if err != nil && result == (runtime.ExecResult{}) {
@@ -83,13 +83,16 @@ func (e *engine) explain(ctx context.Context, id string, stream *Stream, err err
 	never := errors.Is(err, guest.ErrNoGuest)
 	words := strings.TrimSpace(stream.Stderr() + "\n" + stream.Stdout())
 	var launch error
-	if never {
+	if never { // nothing has run, and so words on the streams are the engine's
 		if launch = e.api.LaunchError(words); isKind(launch) {
 			return launch
 		}
 	}
 	c, lookErr := e.ended(ctx, id)
 	out := runtime.Error{Kind: runtime.ErrConnectionLost, Err: err}
+	if own, ok := err.(*runtime.Error); ok {
+		out.Err = own.Err
+	}
 	switch {
 	case errors.Is(lookErr, runtime.ErrNotFound):
 		e.note(lookErr, id)
@@ -116,14 +119,12 @@ func (e *engine) explain(ctx context.Context, id string, stream *Stream, err err
 		return launch
 	case never:
 		out.Message = "the guest could not be started in the sandbox"
-		if words != "" {
-			out.Message += ": " + fmt.Sprintf("%q", words)
+		if line, _, _ := strings.Cut(words, "\n"); line != "" {
+			out.Message += ": " + fmt.Sprintf("%.200q", line)
 		}
+		out.Hint = "see whether the sandbox is at its limit of processes or of memory"
 	default:
 		out.Message = "the command's supervisor was killed in the sandbox"
-	}
-	if never { // nothing has run: what the guest's side noticed says no more
-		out.Err = nil
 	}
 	return &out
 }
@@ -148,14 +149,24 @@ func (e *engine) ended(ctx context.Context, id string) (runtime.Container, error
 
 // rescue is what the guest's side calls when a tree does not end by itself: another user's, which the sandbox's first process may not
 // kill, or one whose supervisor does not answer.
-func (e *engine) rescue(id string) guest.Rescue {
+func (e *engine) rescue(id, user string) guest.Rescue {
 	return func(ctx context.Context, supervisor int) error {
-		killed := e.kill(ctx, id, supervisor)
-		if killed == nil {
-			return nil
+		killed := errors.New("the guest has not said its process id")
+		if supervisor > 0 {
+			argv := guest.KillArgv(supervisor)
+			// The exec's own user may kill all that has not changed users, and needs no privilege, which not every host gives.
+			for _, killer := range []Process{{Argv: argv, User: user}, {Argv: argv, User: "0", Privileged: true}} {
+				if killed = e.kill(ctx, id, killer); killed == nil {
+					return nil
+				}
+			}
 		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rescueTime)
 		defer cancel()
+		c, err := e.ended(ctx, id)
+		if errors.Is(err, runtime.ErrNotFound) || err == nil && c.State != runtime.StateRunning && c.State != runtime.StatePaused {
+			return nil // nothing runs in it any more
+		}
 		if err := e.api.Stop(ctx, id, 0); err != nil {
 			return errorf(nil, "remove the sandbox", "processes of the command may go on in the sandbox: %v; the sandbox could not be killed either: %v", killed, err)
 		}
@@ -163,14 +174,11 @@ func (e *engine) rescue(id string) guest.Rescue {
 	}
 }
 
-// kill runs the guest with every capability to end the tree of a supervisor.
-func (e *engine) kill(ctx context.Context, id string, supervisor int) error {
-	if supervisor <= 0 {
-		return errors.New("the guest has not said its process id")
-	}
+// kill runs the guest to end the tree of a supervisor.
+func (e *engine) kill(ctx context.Context, id string, killer Process) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rescueTime)
 	defer cancel()
-	stream, err := e.api.Attach(ctx, id, Process{Argv: guest.KillArgv(supervisor), User: "0", Privileged: true})
+	stream, err := e.api.Attach(ctx, id, killer)
 	if err != nil {
 		return err
 	}

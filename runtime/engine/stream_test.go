@@ -20,7 +20,7 @@ func frame(kind byte, data string) string {
 }
 
 func TestStreamRead(t *testing.T) {
-	long := strings.Repeat("x", stderrTail) + "the end"
+	long := strings.Repeat("x", stderrHead) + "the end"
 	tests := map[string]struct {
 		in, stdout, stderr string
 		err                error
@@ -28,7 +28,7 @@ func TestStreamRead(t *testing.T) {
 		"both":              {in: frame(1, "out") + frame(2, "err") + frame(1, "put"), stdout: "output", stderr: "err"},
 		"empty":             {},
 		"empty frames":      {in: frame(1, "") + frame(2, "") + frame(0, "a"), stdout: "a"},
-		"long stderr":       {in: frame(2, long) + frame(1, "a"), stdout: "a", stderr: long[len(long)-stderrTail:]},
+		"long stderr":       {in: frame(2, long) + frame(1, "a"), stdout: "a", stderr: long[:stderrHead]},
 		"cut in header":     {in: frame(1, "a") + "\x01\x00", stdout: "a", err: io.ErrUnexpectedEOF},
 		"cut in stdout":     {in: frame(1, "abc")[:10], stdout: "ab", err: io.ErrUnexpectedEOF},
 		"cut in stderr":     {in: frame(2, "abc")[:10], stderr: "ab", err: io.ErrUnexpectedEOF},
@@ -128,4 +128,17 @@ func TestStreamCloseWrite(t *testing.T) {
 	if err := NewStream(here, here, "").CloseWrite(); !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("a pipe: %v, want ErrUnsupported", err)
 	}
+}
+
+// FuzzStream feeds what no engine should send: it ends, and keeps no more than it may.
+func FuzzStream(f *testing.F) {
+	f.Add([]byte(frame(1, "out") + frame(2, "err") + frame(3, "failed")))
+	f.Add([]byte("\x02\x00\x00\x00\xff\xff\xff\xff"))
+	f.Fuzz(func(t *testing.T, in []byte) {
+		s := NewStream(nil, bytes.NewReader(in), "")
+		out, _ := io.ReadAll(s)
+		if len(out)+len(s.Stderr()) > len(in) || len(s.Stderr()) > stderrHead || len(s.Stdout()) > stdoutHead || !strings.HasPrefix(string(out), s.Stdout()) {
+			t.Errorf("%d bytes became %d on stdout, %d and %d kept", len(in), len(out), len(s.Stdout()), len(s.Stderr()))
+		}
+	})
 }
