@@ -32,6 +32,9 @@ func openTree(dir string, create bool, uid, gid int) (*tree, error) {
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
+		if st, statErr := os.Stat(dir); statErr == nil && !st.IsDir() {
+			return nil, fail(wire.KindInvalid, "%s is not a directory", dir)
+		}
 		return nil, err
 	}
 	return &tree{root: root, uid: uid, gid: gid}, nil
