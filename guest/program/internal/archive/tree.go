@@ -89,12 +89,15 @@ func makeDir(parent int, base string, mode uint32, uid, gid int) (made bool, err
 }
 
 // dir gives a directory of the tree, made with its parents where it is missing. It is valid until the next call.
-func (t *tree) dir(name string) (*os.File, error) {
+func (t *tree) dir(name string) (*os.File, error) { return t.find(name, true) }
+
+// find is dir, and makes nothing without create.
+func (t *tree) find(name string, create bool) (*os.File, error) {
 	if t.last != nil && t.lastName == name {
 		return t.last, nil
 	}
 	f, err := t.root.OpenFile(name, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK, 0)
-	if errors.Is(err, fs.ErrNotExist) && name != "." {
+	if create && errors.Is(err, fs.ErrNotExist) && name != "." {
 		if _, err := t.root.Lstat(name); err == nil {
 			return nil, fail(wire.KindInvalid, "%s is a link that leads nowhere", name)
 		}
