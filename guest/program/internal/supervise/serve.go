@@ -50,6 +50,7 @@ func Run() error {
 		s := &supervisor{fs: fs, host: host, children: children}
 		result := s.exec(request.Exec)
 		_ = w.WriteResult(result)
+		host.leave()
 		in.Close()
 		out.Close()
 		if !result.Left { // else the first process shall try
@@ -57,6 +58,7 @@ func Run() error {
 		}
 	default:
 		_ = w.WriteResult(transfer(fs, host, request))
+		host.leave()
 	}
 	return nil
 }
