@@ -24,6 +24,10 @@ const (
 // starts the first process in.
 func InitArgv(workingDir string) []string { return []string{Path, "init", workingDir} }
 
+// StopSignal is the signal that stops a sandbox, to be named when its container is made: the guest passes SIGTERM on to all processes, and
+// exits when nothing is left. All other signals it ignores, so that nothing inside can end it. Engines otherwise send SIGTERM.
+const StopSignal = "SIGPWR"
+
 // ServeArgv is the command line that serves one exec or archive over its standard streams.
 func ServeArgv() []string { return []string{Path, "serve"} }
 
@@ -38,16 +42,13 @@ type Channel interface {
 	CloseWrite() error
 }
 
-// A Rescue is called when a guest does not end a tree in time. It runs KillArgv(supervisor) with every capability in the sandbox, or
-// kills the sandbox where that fails, and says in the error what it had to do. supervisor is 0 where the guest has not said its pid.
+// A Rescue is called when a guest does not end a tree in time, or is gone without a word, which may leave a tree. It runs KillArgv(supervisor) with every capability in the sandbox, or
+// kills the sandbox where that fails, and says in the error what it had to do. A sandbox that does not run, or is gone, is no error: nothing is left of
+// the tree. ctx ends a while later than the exec's own. supervisor is 0 where the guest has not said its pid.
 type Rescue func(ctx context.Context, supervisor int) error
 
-// Exec runs a command over ch as runtime.Runtime.Exec says, and closes ch. opts.User is not looked at: the engine has
-// switched to it. An error is a *runtime.Error without Op, Runtime and ID. When the stream ends before the guest has
-// said anything, the error is ErrConnectionLost and matches ErrNoGuest: the engine knows why it could not start it.
-func Exec(ctx context.Context, ch Channel, argv []string, opts runtime.ExecOptions, rescue Rescue) (runtime.ExecResult, error) {
-	panic("guest: being built")
-}
+// ErrNoGuest says that a stream ended before the guest had said anything: it was not started.
+var ErrNoGuest = errors.New("the guest was not started")
 
 // PutArchive is runtime.Runtime.PutArchive over ch, which it closes. The guest must run as root with every capability.
 func PutArchive(ctx context.Context, ch Channel, dir string, archive io.Reader, opts runtime.PutArchiveOptions) (runtime.PutArchiveResult, error) {
@@ -58,6 +59,3 @@ func PutArchive(ctx context.Context, ch Channel, dir string, archive io.Reader, 
 func GetArchive(ctx context.Context, ch Channel, path string, w io.Writer, opts runtime.GetArchiveOptions) (runtime.GetArchiveResult, error) {
 	panic("guest: being built")
 }
-
-// ErrNoGuest says that a stream ended before the guest had said anything: it was not started.
-var ErrNoGuest = errors.New("the guest was not started")

@@ -29,16 +29,27 @@ type keeper struct {
 // maxSupervisors bounds what connections can cost. It is beyond what fits into a sandbox.
 const maxSupervisors = 8192
 
-// Run is the first process's whole life, until SIGTERM or SIGINT from outside. dir is the working directory that commands start in; empty: our own.
+// stopSignal is what stops a sandbox. Whoever makes one must name it as the container's stop signal. It is not SIGTERM because Go cannot tell who
+// sent that, and commands may send it, too.
+const stopSignal = unix.SIGPWR
+
+// threads is how many threads, at least, can be blocked in the kernel at once.
+const threads = 3
+
+// Run is the first process's whole life, until the stop signal from outside. dir is the working directory that commands start in; empty: our own.
 func Run(dir string) error {
-	if err := self.WithMask(unix.SIGTERM, unix.SIGINT); err != nil {
-		return err
-	}
-	if err := errors.Join(self.Harden(), self.IgnoreSignals(), self.KeepThreads(4)); err != nil {
-		return err
-	}
 	if os.Getpid() != 1 {
 		return errors.New("init is only for the first process of a sandbox")
+	}
+	if err := self.Block(stopSignal); err != nil {
+		return err
+	}
+	if err := errors.Join(self.Harden(), self.IgnoreSignals(), self.KeepThreads(threads)); err != nil {
+		return err
+	}
+	signals, err := self.OpenSignal(stopSignal)
+	if err != nil {
+		return err
 	}
 	if dir == "" {
 		wd, err := os.Getwd()
@@ -55,10 +66,6 @@ func Run(dir string) error {
 		return err
 	}
 	listener, err := listen(fs)
-	if err != nil {
-		return err
-	}
-	signals, err := outsideSignals()
 	if err != nil {
 		return err
 	}

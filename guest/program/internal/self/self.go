@@ -58,24 +58,3 @@ func KeepThreads(n int) error {
 	unix.Close(pipe[0])
 	return nil
 }
-
-// WithMask makes sure that the process was started with exactly the signals of mask blocked: Go gives the mask that it was started with
-// to all threads and children. Where it is another, the program executes itself anew.
-func WithMask(signals ...unix.Signal) error {
-	var want, is unix.Sigset_t
-	for _, s := range signals {
-		want.Val[0] |= 1 << (s - 1)
-	}
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	if err := unix.PthreadSigmask(unix.SIG_SETMASK, nil, &is); err != nil {
-		return err
-	}
-	if is.Val[0] == want.Val[0] {
-		return nil
-	}
-	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &want, nil); err != nil {
-		return err
-	}
-	return unix.Exec("/proc/self/exe", os.Args, os.Environ())
-}

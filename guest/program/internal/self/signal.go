@@ -5,6 +5,7 @@ package self
 import (
 	"os"
 	"os/signal"
+	"runtime"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -20,51 +21,68 @@ type sigaction struct {
 	mask     uint64
 }
 
-const (
-	sigDefault uintptr = 0
-	sigIgnore  uintptr = 1
-)
-
-func setAction(s unix.Signal, handler uintptr) error {
-	act := sigaction{handler: handler}
-	_, _, errno := unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(s), uintptr(unsafe.Pointer(&act)), 0, 8, 0, 0)
-	if errno != 0 {
-		return errno
-	}
-	return nil
-}
+const sigSetSize = 8 // bytes of a signal mask
 
 // IgnoreSignals ignores every signal for good, for a process that starts no others. The first process of a sandbox gets no signal from
 // inside that it does not handle; but Go's runtime handles nearly all, and dies of some. SIGCHLD ignored means that the kernel reaps.
 func IgnoreSignals() error {
+	ignore := sigaction{handler: 1}
 	for s := unix.Signal(1); s <= lastSignal; s++ {
 		switch s {
 		case unix.SIGKILL, unix.SIGSTOP, unix.SIGURG: // Go's runtime sends itself SIGURG
 			continue
 		}
-		if err := setAction(s, sigIgnore); err != nil {
-			return err
+		_, _, errno := unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(s), uintptr(unsafe.Pointer(&ignore)), 0, sigSetSize, 0, 0)
+		if errno != 0 {
+			return errno
 		}
 	}
 	return nil
 }
 
+// Block makes sure that a signal is blocked in all threads, also those that Go makes later: it gives them the mask that the process was
+// started with, so the program executes itself anew where that mask lacks it. That works with signals that are harmless to Go's runtime: not
+// with SIGTERM, say.
+func Block(s unix.Signal) error {
+	set, is := mask(s), unix.Sigset_t{}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if err := unix.PthreadSigmask(unix.SIG_BLOCK, &set, &is); err != nil {
+		return err
+	}
+	if is.Val[0]&set.Val[0] != 0 {
+		return nil
+	}
+	return unix.Exec("/proc/self/exe", os.Args, os.Environ())
+}
+
+func mask(s unix.Signal) (set unix.Sigset_t) {
+	set.Val[0] = 1 << (s - 1)
+	return set
+}
+
+// OpenSignal opens a descriptor on which a blocked signal is read, together with who sent it, which Go's own way does not tell.
+func OpenSignal(s unix.Signal) (*os.File, error) {
+	set := mask(s)
+	fd, err := unix.Signalfd(-1, &set, unix.SFD_CLOEXEC|unix.SFD_NONBLOCK)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), "signals"), nil
+}
+
 // CatchSignals makes every signal without effect that can be, except that SIGCHLD is told on the channel. What the process starts gets the
-// default for all: Go resets what is caught, and nothing is left ignored.
-func CatchSignals() (<-chan os.Signal, error) {
+// default for all, whatever was ignored before: Go resets what is caught.
+func CatchSignals() <-chan os.Signal {
 	child, rest := make(chan os.Signal, 1), make(chan os.Signal, 1)
 	for s := unix.Signal(1); s <= lastSignal; s++ {
 		switch s {
 		case unix.SIGKILL, unix.SIGSTOP, unix.SIGURG:
 		case unix.SIGCHLD:
 			signal.Notify(child, s)
-		case 32, 33, 34: // the C library's own, which Go leaves alone
-			if err := setAction(s, sigDefault); err != nil {
-				return nil, err
-			}
 		default:
 			signal.Notify(rest, s)
 		}
 	}
-	return child, nil
+	return child
 }

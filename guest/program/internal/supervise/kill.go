@@ -24,9 +24,7 @@ func Kill(arg string) error {
 	if err := self.Harden(); err != nil {
 		return err
 	}
-	if _, err := self.CatchSignals(); err != nil {
-		return err
-	}
+	self.CatchSignals()
 	pid, err := strconv.Atoi(arg)
 	if err != nil || pid < 0 {
 		return fmt.Errorf("%q is no process id", arg)

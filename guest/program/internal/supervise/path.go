@@ -43,7 +43,8 @@ func environment(own []string, request *wire.ExecRequest) []string {
 // code that says so.
 func lookPath(name string, env []string) (path, complaint string, exit int) {
 	candidates := []string{name}
-	if !strings.Contains(name, "/") {
+	direct := strings.Contains(name, "/")
+	if !direct {
 		candidates = nil
 		if name != "" {
 			for _, dir := range filepath.SplitList(searchPath(env)) {
@@ -58,7 +59,7 @@ func lookPath(name string, env []string) (path, complaint string, exit int) {
 	for _, candidate := range candidates {
 		var st unix.Stat_t
 		if err := unix.Stat(candidate, &st); err != nil {
-			if err == unix.EACCES {
+			if direct && err == unix.EACCES {
 				complaint, exit = name+": permission denied", exitNotExecutable
 			}
 			continue

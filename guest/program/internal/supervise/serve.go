@@ -7,7 +7,6 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -17,19 +16,16 @@ import (
 	"github.com/sandlot-dev/sandlot/guest/wire"
 )
 
+// threads is how many threads, at least, can be blocked in the kernel at once.
+const threads = 3
+
 // Run serves one request, and stays for as long as anything lives that it started.
 func Run() error {
-	if err := self.WithMask(); err != nil {
-		return err
-	}
 	if err := self.Harden(); err != nil {
 		return err
 	}
-	children, err := self.CatchSignals()
-	if err != nil {
-		return err
-	}
-	if err := self.KeepThreads(4); err != nil {
+	children := self.CatchSignals()
+	if err := self.KeepThreads(threads); err != nil {
 		return err
 	}
 	fs, err := proc.Open()
@@ -41,32 +37,28 @@ func Run() error {
 		return err
 	}
 	w := wire.NewWriter(out)
-	if err := w.WriteJSON(wire.TypeHello, wire.Hello{Sandlot: wire.Version, PID: os.Getpid()}); err != nil {
-		return err
-	}
+	_ = w.WriteJSON(wire.TypeHello, wire.Hello{Sandlot: wire.Version, PID: os.Getpid()})
 	r := wire.NewReader(bufio.NewReaderSize(in, 32<<10))
 	request, err := r.ReadRequest()
-	if err != nil {
-		if err == io.EOF { // the host thought better of it
-			return nil
-		}
-		return w.WriteResult(wire.Result{Failure: &wire.Failure{Kind: wire.KindInvalid, Message: err.Error()}})
+	if err != nil { // from here on, a host that is gone is no error
+		_ = w.WriteResult(failed(wire.KindInvalid, err))
+		return nil
 	}
 	host := newHost(r, w)
 	switch {
 	case request.Exec != nil:
 		s := &supervisor{fs: fs, host: host, children: children}
 		result := s.exec(request.Exec)
-		err := w.WriteResult(result)
+		_ = w.WriteResult(result)
 		in.Close()
 		out.Close()
 		if !result.Left { // else the first process shall try
 			s.stay()
 		}
-		return err
 	default:
-		return w.WriteResult(failed(wire.KindInvalid, errors.New("not known to this guest")))
+		_ = w.WriteResult(failed(wire.KindInvalid, errors.New("not known to this guest")))
 	}
+	return nil
 }
 
 func failed(kind wire.Kind, err error) wire.Result {

@@ -1,0 +1,263 @@
+//go:build linux
+
+package guest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/sandlot-dev/sandlot/runtime"
+)
+
+// watchdog bounds what a test waits for. It is not a measure of anything.
+const watchdog = 60 * time.Second
+
+// program is the guest, hostile what commands may try against it: both built from what is here, so that tests need no generated file.
+var program, hostile string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "guest")
+		if err != nil {
+			panic(err)
+		}
+		defer os.RemoveAll(dir)
+		program, hostile = filepath.Join(dir, "guest"), filepath.Join(dir, "hostile")
+		for file, pkg := range map[string]string{program: "./program", hostile: "./testdata/hostile"} {
+			build := exec.Command("go", "build", "-trimpath", "-o", file, pkg)
+			build.Env = append(os.Environ(), "CGO_ENABLED=0")
+			if out, err := build.CombinedOutput(); err != nil {
+				fmt.Fprintf(os.Stderr, "go build %s: %v\n%s", pkg, err, out)
+				return 1
+			}
+		}
+		if err := errors.Join(os.Chmod(dir, 0o755), os.Chmod(program, 0o111)); err != nil {
+			panic(err)
+		}
+		return m.Run()
+	}())
+}
+
+// A box is a pid namespace whose first process is the guest: what an engine makes, without an engine.
+type box struct {
+	t   *testing.T
+	pid int      // of the first process, as the host sees it
+	as  []string // the user it runs as
+}
+
+// Users that a box runs as. All but the last are without any capability.
+var (
+	asRoot   = []string{"setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "--"}
+	asUser   = []string{"setpriv", "--reuid=12345", "--regid=12345", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "--"}
+	asOther  = []string{"setpriv", "--reuid=12346", "--regid=12346", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "--"}
+	asEngine = []string{"env", "--"} // root with every capability
+)
+
+func newBox(t *testing.T, as []string, dir string) *box {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Fatal("these tests make pid namespaces and change users: run them as root, on Linux, with unshare, nsenter and setpriv (util-linux) there")
+	}
+	args := append([]string{"--fork", "--pid", "--mount-proc", "--"}, as...)
+	cmd := exec.Command("unshare", append(args, program, "init", dir)...)
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("unshare: %v (install util-linux)", err)
+	}
+	t.Cleanup(func() { _ = cmd.Wait() })
+	for {
+		children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", cmd.Process.Pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if pid, err := strconv.Atoi(strings.TrimSpace(string(children))); err == nil {
+			t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGKILL) }) // and with it all of the box
+			return &box{t: t, pid: pid, as: as}
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// enter prepares a process in the box whose parent is outside, as an engine's exec is.
+func (b *box) enter(as []string, argv ...string) *exec.Cmd {
+	args := append([]string{"-t", strconv.Itoa(b.pid), "-p", "-m", "--"}, as...)
+	cmd := exec.Command("nsenter", append(args, argv...)...)
+	cmd.Dir = "/"
+	cmd.Stderr = os.Stderr
+	return cmd
+}
+
+// serve starts a guest and connects to it.
+func (b *box) serve(as []string) *pipeChannel {
+	b.t.Helper()
+	ch := &pipeChannel{cmd: b.enter(as, program, "serve"), ended: make(chan struct{})}
+	in, err := ch.cmd.StdinPipe()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	out, w, err := os.Pipe()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	ch.cmd.Stdout = w
+	ch.in, ch.out = in, out
+	if err := ch.cmd.Start(); err != nil {
+		b.t.Fatalf("nsenter: %v", err)
+	}
+	w.Close()
+	go func() {
+		_ = ch.cmd.Wait()
+		close(ch.ended)
+	}()
+	return ch
+}
+
+type pipeChannel struct {
+	cmd   *exec.Cmd
+	in    io.WriteCloser
+	out   *os.File
+	ended chan struct{} // the guest has exited
+
+	closeWrite, close sync.Once
+}
+
+func (c *pipeChannel) Read(p []byte) (int, error)  { return c.out.Read(p) }
+func (c *pipeChannel) Write(p []byte) (int, error) { return c.in.Write(p) }
+func (c *pipeChannel) CloseWrite() error {
+	c.closeWrite.Do(func() { c.in.Close() })
+	return nil
+}
+func (c *pipeChannel) Close() error {
+	c.close.Do(func() { c.CloseWrite(); c.out.Close() })
+	return nil
+}
+
+// rescue is what an engine does: kill, with every capability.
+func (b *box) rescue(ctx context.Context, supervisor int) error {
+	argv := KillArgv(supervisor)
+	argv[0] = program
+	out, err := b.enter(asEngine, argv...).Output()
+	if err != nil {
+		return fmt.Errorf("kill: %w: %s", err, out)
+	}
+	return nil
+}
+
+// ran is what came of a command.
+type ran struct {
+	runtime.ExecResult
+	stdout, stderr string
+	err            error
+}
+
+func (b *box) exec(opts runtime.ExecOptions, argv ...string) ran {
+	b.t.Helper()
+	return b.execIn(context.Background(), b.serve(b.as), opts, argv...)
+}
+
+func (b *box) execIn(ctx context.Context, ch Channel, opts runtime.ExecOptions, argv ...string) ran {
+	b.t.Helper()
+	var stdout, stderr bytes.Buffer
+	if opts.Stdout == nil {
+		opts.Stdout = &stdout
+	}
+	if opts.Stderr == nil {
+		opts.Stderr = &stderr
+	}
+	var r ran
+	within(b.t, fmt.Sprintf("%q", argv), func() {
+		r.ExecResult, r.err = Exec(ctx, ch, argv, opts, b.rescue)
+	})
+	r.stdout, r.stderr = stdout.String(), stderr.String()
+	return r
+}
+
+func (b *box) sh(opts runtime.ExecOptions, script string) ran {
+	b.t.Helper()
+	return b.exec(opts, "/bin/sh", "-c", script)
+}
+
+// processes lists what runs in the box besides its first process: supervisors and what they supervise.
+func (b *box) processes() []string {
+	b.t.Helper()
+	out, err := b.enter(asEngine, "ps", "-eo", "pid=,ppid=,stat=,args=").Output()
+	if err != nil {
+		b.t.Fatalf("ps: %v", err)
+	}
+	var list []string
+	for line := range strings.Lines(string(out)) {
+		f := strings.Fields(line)
+		if f[0] == "1" || f[3] == "ps" {
+			continue
+		}
+		list = append(list, strings.TrimSpace(line))
+	}
+	return list
+}
+
+// mustBeEmpty fails when something still runs of which the contract says that it is gone. Supervisors are about to end, and waited for.
+func (b *box) mustBeEmpty() {
+	b.t.Helper()
+	for _, line := range b.processes() {
+		if !strings.Contains(line, program) {
+			b.t.Errorf("still there: %s", line)
+		}
+	}
+	eventually(b.t, "supervisors end", func() bool { return len(b.processes()) == 0 })
+}
+
+func (b *box) mustLive() {
+	b.t.Helper()
+	if r := b.exec(runtime.ExecOptions{}, "/bin/echo", "alive"); r.err != nil || r.stdout != "alive\n" {
+		b.t.Errorf("the sandbox does not run commands any more: %+v", r)
+	}
+}
+
+// within fails the test when f does not return.
+func within(t *testing.T, what string, f func()) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() { defer close(done); f() }()
+	select {
+	case <-done:
+	case <-time.After(watchdog):
+		t.Fatalf("%s hangs", what)
+	}
+}
+
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for until := time.Now().Add(watchdog); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+func mustExit(t *testing.T, r ran, code int) {
+	t.Helper()
+	if r.err != nil || r.ExitCode != code {
+		t.Errorf("exit code %d and error %v, want %d and none; stdout %q, stderr %q", r.ExitCode, r.err, code, r.stdout, r.stderr)
+	}
+}
+
+func mustTimeOut(t *testing.T, r ran) {
+	t.Helper()
+	if !errors.Is(r.err, runtime.ErrTimeout) || r.ExitCode != runtime.ExitTimeout || !r.TimedOut {
+		t.Errorf("%+v, want a timeout", r)
+	}
+}
+
+func alive(pid int) bool { return syscall.Kill(pid, 0) == nil }

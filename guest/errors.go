@@ -1,0 +1,60 @@
+package guest
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode"
+
+	"github.com/sandlot-dev/sandlot/guest/wire"
+	"github.com/sandlot-dev/sandlot/runtime"
+)
+
+var kinds = map[wire.Kind]error{
+	wire.KindInvalid:     runtime.ErrInvalid,
+	wire.KindNotFound:    runtime.ErrFileNotFound,
+	wire.KindPermission:  runtime.ErrPermission,
+	wire.KindReadOnly:    runtime.ErrReadOnly,
+	wire.KindNoSpace:     runtime.ErrNoSpace,
+	wire.KindInUse:       runtime.ErrInUse,
+	wire.KindUnavailable: runtime.ErrUnavailable,
+}
+
+// failure is the error that a guest reported.
+func failure(f *wire.Failure) error {
+	err := &runtime.Error{Kind: kinds[f.Kind], Message: printable(f.Message)}
+	if f.Kind == wire.KindTruncated {
+		err.Err = io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// printable takes out of a guest's text, which may quote the sandbox's file names, what a terminal could act on.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) || r == '\n' || r == '\t' {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, strings.TrimSpace(text))
+}
+
+func invalid(format string, args ...any) error {
+	return &runtime.Error{Kind: runtime.ErrInvalid, Message: fmt.Sprintf(format, args...)}
+}
+
+// lost is a channel that ended, or made no sense, before there was a result.
+func lost(err error) error {
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return &runtime.Error{
+		Kind: runtime.ErrConnectionLost, Message: "the guest ended without a result", Err: err,
+		Hint: "see whether the sandbox still runs",
+	}
+}
+
+// noGuest is a channel that ended before the guest had said anything. said is what came in its place.
+func noGuest(said string) error {
+	return &runtime.Error{Kind: runtime.ErrConnectionLost, Message: printable(said), Err: ErrNoGuest}
+}
