@@ -49,14 +49,12 @@ func (a *api) Upload(ctx context.Context, id, dir string, archive io.Reader) err
 	return translate(a.cli.CopyToContainer(ctx, id, dir, archive, container.CopyToContainerOptions{}))
 }
 
-// Exists implements engine.API. The daemon answers 404 for the path and for the container.
+// Exists implements engine.API. The daemon answers 404, without a word, both for the path and for the container.
 func (a *api) Exists(ctx context.Context, id, path string) (bool, error) {
 	_, err := a.cli.ContainerStatPath(ctx, id, path)
-	if err == nil {
-		return true, nil
+	if cerrdefs.IsNotFound(err) {
+		_, err = a.Inspect(ctx, id)
+		return false, err
 	}
-	if !cerrdefs.IsNotFound(err) || says(err, "No such container: "+id) {
-		return false, translate(err)
-	}
-	return false, nil
+	return err == nil, translate(err)
 }

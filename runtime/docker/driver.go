@@ -55,6 +55,9 @@ func openError(host string, err error) error {
 		out = own
 	}
 	out.Op, out.Runtime, out.ID = "open", name, host
+	if u, err := url.Parse(host); err == nil {
+		out.ID = u.Redacted()
+	}
 	return out
 }
 

@@ -97,7 +97,7 @@ func createError(err error) error {
 		return as(err, runtime.ErrAlreadyExists, "")
 	case cerrdefs.IsNotFound(err) && says(err, "No such image", "no such image"):
 		return as(err, runtime.ErrImageNotFound, "build or pull it first")
-	case says(err, unknownUser...):
+	case says(err, unknownUser...), says(err, "is not a directory"):
 		return as(err, runtime.ErrInvalid, "")
 	}
 	return translate(err)
@@ -113,6 +113,8 @@ func startError(err error) error {
 		return as(err, runtime.ErrInvalid, "bind to an address of the engine's host")
 	case says(err, unknownUser...):
 		return as(err, runtime.ErrInvalid, "name a user that the image has, or a uid")
+	case says(err, "not a directory"):
+		return as(err, runtime.ErrInvalid, "see whether a mount or the working directory is below a file of the image")
 	case says(err, "cannot start a paused container"):
 		return as(err, runtime.ErrNotRunning, "unpause it with the engine's own command")
 	}
@@ -141,6 +143,8 @@ func (a *api) LaunchError(words string) error {
 		return as(err, runtime.ErrInvalid, "name a user that the image has, or a uid")
 	case says(err, "container not running", "is not running", "cannot exec in a stopped"):
 		return as(err, runtime.ErrNotRunning, "start it first")
+	case says(err, "unable to apply caps"):
+		return as(err, runtime.ErrUnsupported, "the daemon asks for capabilities that its host's root lacks: use Docker 23 or newer")
 	case says(err, "OCI runtime exec failed", "exec failed"):
 		return as(err, nil, "")
 	}

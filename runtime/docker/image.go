@@ -71,8 +71,10 @@ func buildError(err error, log string, opts runtime.BuildOptions) error {
 		return as(err, runtime.ErrInvalid, "name a stage of the Dockerfile")
 	case inStream && errors.Is(err, io.ErrUnexpectedEOF):
 		return &runtime.Error{Kind: runtime.ErrConnectionLost, Message: "the daemon ended the build's log early", Log: log, Err: err}
-	case inStream, cerrdefs.IsInvalidArgument(err), cerrdefs.IsInternal(err), cerrdefs.IsNotFound(err), cerrdefs.IsUnknown(err) && log != "":
+	case inStream, cerrdefs.IsNotFound(err):
 		return &runtime.Error{Kind: runtime.ErrBuildFailed, Message: words(err), Log: log}
+	case says(err, "dockerfile parse error", "cannot be empty", "file with no instructions"):
+		return as(err, runtime.ErrInvalid, "mend the Dockerfile")
 	}
 	return translate(err)
 }

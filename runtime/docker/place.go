@@ -114,8 +114,7 @@ func currentContext() (string, error) {
 
 // ofContext reads one of the docker command's contexts.
 func ofContext(context string) (place, error) {
-	sum := sha256.Sum256([]byte(context))
-	id := hex.EncodeToString(sum[:])
+	id := contextID(context)
 	contexts := filepath.Join(configDir(), "contexts")
 	var meta struct {
 		Endpoints map[string]struct {
@@ -148,6 +147,12 @@ func ofContext(context string) (place, error) {
 		err = &runtime.Error{Kind: runtime.ErrInvalid, Message: fmt.Sprintf("the TLS files of the docker context %q", context), Err: err}
 	}
 	return p, err
+}
+
+// contextID is what the docker command calls a context's directories.
+func contextID(context string) string {
+	sum := sha256.Sum256([]byte(context))
+	return hex.EncodeToString(sum[:])
 }
 
 func readJSON(file string, v any) error {

@@ -1,7 +1,6 @@
 package docker
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -64,13 +63,16 @@ type commandConn struct {
 	stdin  io.WriteCloser
 	stdout io.ReadCloser
 	stderr tail
-	once   sync.Once
+	spoke  bool // something came
+	ended  sync.Once
 }
 
 func (c *commandConn) Read(p []byte) (int, error) {
 	n, err := c.stdout.Read(p)
-	if err == io.EOF && n == 0 {
-		if words := c.stderr.String(); words != "" {
+	c.spoke = c.spoke || n > 0
+	if err == io.EOF && !c.spoke { // it did not get to be a connection: it ends, and has said why
+		c.wait()
+		if words := strings.TrimSpace(c.stderr.String()); words != "" {
 			err = fmt.Errorf("%s: %s", c.cmd.Args[0], words)
 		}
 	}
@@ -82,14 +84,14 @@ func (c *commandConn) Write(p []byte) (int, error) { return c.stdin.Write(p) }
 func (c *commandConn) CloseWrite() error { return c.stdin.Close() }
 
 func (c *commandConn) Close() error {
-	c.once.Do(func() {
-		c.stdin.Close()
-		c.stdout.Close()
-		c.cmd.Process.Kill()
-		c.cmd.Wait() // its status says nothing after a kill
-	})
+	c.stdin.Close()
+	c.cmd.Process.Kill()
+	c.wait()
 	return nil
 }
+
+// wait reaps the command. Its status says nothing that its words do not.
+func (c *commandConn) wait() { c.ended.Do(func() { c.cmd.Wait() }) }
 
 func (c *commandConn) LocalAddr() net.Addr              { return commandAddr{} }
 func (c *commandConn) RemoteAddr() net.Addr             { return commandAddr{} }
@@ -123,5 +125,5 @@ func (t *tail) Write(p []byte) (int, error) {
 func (t *tail) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return string(bytes.TrimSpace(t.end))
+	return string(t.end)
 }

@@ -83,13 +83,16 @@ func (e *engine) explain(ctx context.Context, id string, stream *Stream, err err
 	never := errors.Is(err, guest.ErrNoGuest)
 	words := strings.TrimSpace(stream.Stderr() + "\n" + stream.Stdout())
 	var launch error
-	if never {
+	if never { // nothing has run, and so words on the streams are the engine's
 		if launch = e.api.LaunchError(words); isKind(launch) {
 			return launch
 		}
 	}
 	c, lookErr := e.ended(ctx, id)
 	out := runtime.Error{Kind: runtime.ErrConnectionLost, Err: err}
+	if own, ok := err.(*runtime.Error); ok {
+		out.Err = own.Err
+	}
 	switch {
 	case errors.Is(lookErr, runtime.ErrNotFound):
 		e.note(lookErr, id)
@@ -116,14 +119,12 @@ func (e *engine) explain(ctx context.Context, id string, stream *Stream, err err
 		return launch
 	case never:
 		out.Message = "the guest could not be started in the sandbox"
-		if words != "" {
-			out.Message += ": " + fmt.Sprintf("%q", words)
+		if line, _, _ := strings.Cut(words, "\n"); line != "" {
+			out.Message += ": " + fmt.Sprintf("%.200q", line)
 		}
+		out.Hint = "see whether the sandbox is at its limit of processes or of memory"
 	default:
 		out.Message = "the command's supervisor was killed in the sandbox"
-	}
-	if never { // nothing has run: what the guest's side noticed says no more
-		out.Err = nil
 	}
 	return &out
 }
@@ -156,6 +157,10 @@ func (e *engine) rescue(id string) guest.Rescue {
 		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rescueTime)
 		defer cancel()
+		c, err := e.ended(ctx, id)
+		if errors.Is(err, runtime.ErrNotFound) || err == nil && c.State != runtime.StateRunning && c.State != runtime.StatePaused {
+			return nil // nothing runs in it any more
+		}
 		if err := e.api.Stop(ctx, id, 0); err != nil {
 			return errorf(nil, "remove the sandbox", "processes of the command may go on in the sandbox: %v; the sandbox could not be killed either: %v", killed, err)
 		}

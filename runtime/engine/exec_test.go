@@ -126,6 +126,9 @@ func TestRescue(t *testing.T) {
 		"pid not known":   {0, func(*fake) {}, "stop 0s", []string{"so the sandbox was"}},
 		"some are left":   {7, func(f *fake) { f.exit = 1 }, "attach kill user=0 privileged=true, stop 0s", []string{"exit code 1", "so the sandbox was"}},
 		"cannot attach":   {7, func(f *fake) { f.failAttach = fails(nil, "busy") }, "attach kill user=0 privileged=true, stop 0s", []string{"busy", "so the sandbox was"}},
+		"sandbox ended":   {7, func(f *fake) { f.failAttach = fails(nil, "gone"); f.only().State = runtime.StateExited }, "attach kill user=0 privileged=true", nil},
+		"sandbox removed": {7, func(f *fake) { clear(f.containers) }, "attach kill user=0 privileged=true", nil},
+		"sandbox paused":  {7, func(f *fake) { f.failAttach = fails(nil, "paused"); f.only().State = runtime.StatePaused }, "attach kill user=0 privileged=true, stop 0s", []string{"paused"}},
 		"nothing helps":   {0, func(f *fake) { f.failStop = fails(nil, "stuck") }, "stop 0s", []string{"stuck", "may go on"}},
 		"context is done": {7, func(f *fake) {}, "attach kill user=0 privileged=true", nil},
 	} {

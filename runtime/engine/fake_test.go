@@ -129,6 +129,14 @@ func (f *fake) add(name string, labels map[string]string, created time.Time) str
 	return id
 }
 
+// only is the one container there is.
+func (f *fake) only() *fakeContainer {
+	for _, c := range f.containers {
+		return c
+	}
+	return nil
+}
+
 func (f *fake) find(id string) (*fakeContainer, error) {
 	for _, c := range f.containers {
 		if c.ID == id || c.Name == id {

@@ -12,11 +12,11 @@ import (
 
 // How much of a process's words is kept to explain why it did not become a guest.
 const (
-	stderrTail = 4 << 10
+	stderrHead = 4 << 10
 	stdoutHead = 1 << 10
 )
 
-// A Stream is an attached process: writes go to its stdin, reads come from its stdout. The end of what it writes to stderr is
+// A Stream is an attached process: writes go to its stdin, reads come from its stdout. The beginning of what it writes to stderr is
 // kept, to a bound. It is a guest.Channel. One goroutine may read while another writes; Close unblocks both.
 type Stream struct {
 	// ExecID is what API.ExecState wants.
@@ -27,7 +27,7 @@ type Stream struct {
 	left uint32 // of the stdout frame that is being read
 
 	mu       sync.Mutex
-	stderr   []byte // the last stderrTail bytes
+	stderr   []byte // the first stderrHead bytes
 	stdout   []byte // the first stdoutHead bytes
 	closed   bool
 	onClose  func()
@@ -89,15 +89,12 @@ func (s *Stream) nextFrame() error {
 }
 
 func (s *Stream) keepStderr(length int64) error {
-	buf := make([]byte, min(length, stderrTail))
+	buf := make([]byte, min(length, stderrHead))
 	for length > 0 {
 		n, err := s.r.Read(buf[:min(length, int64(len(buf)))])
 		length -= int64(n)
 		s.mu.Lock()
-		s.stderr = append(s.stderr, buf[:n]...)
-		if over := len(s.stderr) - stderrTail; over > 0 {
-			s.stderr = append(s.stderr[:0], s.stderr[over:]...)
-		}
+		s.stderr = append(s.stderr, buf[:min(n, stderrHead-len(s.stderr))]...)
 		s.mu.Unlock()
 		switch {
 		case err == io.EOF && length > 0:
@@ -109,7 +106,7 @@ func (s *Stream) keepStderr(length int64) error {
 	return nil
 }
 
-// Stderr is the end of what the process wrote to stderr so far, as far as Read got.
+// Stderr is the beginning of what the process wrote to stderr, as far as Read got. It says why a process could not be launched, or crashed.
 func (s *Stream) Stderr() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

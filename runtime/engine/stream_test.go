@@ -20,7 +20,7 @@ func frame(kind byte, data string) string {
 }
 
 func TestStreamRead(t *testing.T) {
-	long := strings.Repeat("x", stderrTail) + "the end"
+	long := strings.Repeat("x", stderrHead) + "the end"
 	tests := map[string]struct {
 		in, stdout, stderr string
 		err                error
@@ -28,7 +28,7 @@ func TestStreamRead(t *testing.T) {
 		"both":              {in: frame(1, "out") + frame(2, "err") + frame(1, "put"), stdout: "output", stderr: "err"},
 		"empty":             {},
 		"empty frames":      {in: frame(1, "") + frame(2, "") + frame(0, "a"), stdout: "a"},
-		"long stderr":       {in: frame(2, long) + frame(1, "a"), stdout: "a", stderr: long[len(long)-stderrTail:]},
+		"long stderr":       {in: frame(2, long) + frame(1, "a"), stdout: "a", stderr: long[:stderrHead]},
 		"cut in header":     {in: frame(1, "a") + "\x01\x00", stdout: "a", err: io.ErrUnexpectedEOF},
 		"cut in stdout":     {in: frame(1, "abc")[:10], stdout: "ab", err: io.ErrUnexpectedEOF},
 		"cut in stderr":     {in: frame(2, "abc")[:10], stderr: "ab", err: io.ErrUnexpectedEOF},
