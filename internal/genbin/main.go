@@ -147,11 +147,8 @@ func pack(program []byte) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// replace leaves a file that is right already alone, so that nothing is rebuilt because of its time, and never leaves half of one.
+// replace never leaves half a file.
 func replace(name string, content []byte) error {
-	if old, err := os.ReadFile(name); err == nil && bytes.Equal(old, content) {
-		return nil
-	}
 	tmp, err := os.CreateTemp(filepath.Dir(name), ".genbin")
 	if err != nil {
 		return err

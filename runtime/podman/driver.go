@@ -10,6 +10,7 @@ import (
 
 	"github.com/containers/podman/v5/pkg/bindings"
 
+	"github.com/sandlot-dev/sandlot/internal/try"
 	"github.com/sandlot-dev/sandlot/runtime"
 	"github.com/sandlot-dev/sandlot/runtime/engine"
 )
@@ -29,37 +30,16 @@ func open(ctx context.Context, u *url.URL) (runtime.Runtime, error) {
 
 // openAny tries the places, then starts a service.
 func openAny(ctx context.Context) (runtime.Runtime, error) {
-	kind := runtime.ErrUnavailable
-	var tried []string
+	var all []try.Place
 	for _, p := range Places(os.Getenv) {
-		rt, err := p.open(ctx)
-		if err == nil {
-			return rt, nil
-		}
-		if ctx.Err() != nil {
-			return nil, &runtime.Error{Op: "open", Runtime: name, Err: ctx.Err()}
-		}
-		if errors.Is(err, runtime.ErrPermission) {
-			kind = runtime.ErrPermission
-		}
-		tried = append(tried, p.Name+": "+err.Error())
+		all = append(all, try.Place{Name: p.Name, URL: p.URL, Open: p.Open})
 	}
-	rt, err := StartService(ctx)
-	if err == nil {
-		return rt, nil
+	rt, err := try.First(ctx, append(all, try.Place{Name: "a service of our own", Open: StartService}))
+	var e *runtime.Error
+	if errors.As(err, &e) && e.Kind != nil {
+		e.Runtime, e.Hint = name, "install Podman, or start its service: systemctl --user enable --now podman.socket"
 	}
-	tried = append(tried, "a service of our own: "+err.Error())
-	return nil, &runtime.Error{
-		Op: "open", Runtime: name, Kind: kind, Message: "no Podman answers\n  " + strings.Join(tried, "\n  "),
-		Hint: "install Podman, or start its service: systemctl --user enable --now podman.socket",
-	}
-}
-
-func (p Place) open(ctx context.Context) (runtime.Runtime, error) {
-	if p.Err != nil {
-		return nil, p.Err
-	}
-	return runtime.Open(ctx, p.URL, Driver())
+	return rt, err
 }
 
 func openURL(ctx context.Context, u *url.URL, again string, ended func() error) (runtime.Runtime, error) {

@@ -2,6 +2,7 @@ package podman
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,12 +21,20 @@ import (
 
 // A Place is where a Podman service may answer.
 type Place struct {
-	// Name says what names it, for people: "CONTAINER_HOST", "the rootless socket".
+	// Name says what names it, for people: "CONTAINER_HOST", "the rootless Podman socket".
 	Name string
 	// URL opens it. Empty where Err is not nil.
 	URL string
 	// Err is why the place is not known.
 	Err error
+}
+
+// Open opens the service at the place. Where nothing answers it is ErrUnavailable, and ErrPermission where the socket may not be opened.
+func (p Place) Open(ctx context.Context) (runtime.Runtime, error) {
+	if p.Err != nil {
+		return nil, p.Err
+	}
+	return runtime.Open(ctx, p.URL, Driver())
 }
 
 // Places are, in their order, CONTAINER_HOST, podman's default connection, the socket of this user and that of root. Where the
@@ -43,9 +52,9 @@ func Places(getenv func(string) string) []Place {
 		out = append(out, place(fmt.Sprintf("podman's connection %q", connection), d))
 	}
 	if dir := runtimeDir(getenv); dir != "" {
-		out = append(out, place("the rootless socket", destination{URI: "unix://" + filepath.Join(dir, "podman", "podman.sock")}))
+		out = append(out, place("the rootless Podman socket", destination{URI: "unix://" + filepath.Join(dir, "podman", "podman.sock")}))
 	}
-	return append(out, place("the rootful socket", destination{URI: "unix:///run/podman/podman.sock"}))
+	return append(out, place("the rootful Podman socket", destination{URI: "unix:///run/podman/podman.sock"}))
 }
 
 // runtimeDir is the directory of this user's sockets; root has none by default.

@@ -28,7 +28,6 @@ func StartService(ctx context.Context) (runtime.Runtime, error) {
 	if err != nil {
 		return nil, &runtime.Error{
 			Op: "start service", Runtime: name, Kind: runtime.ErrUnavailable, Message: "there is no podman program on PATH",
-			Hint: "install Podman",
 		}
 	}
 	s, err := startService(program)
@@ -39,7 +38,7 @@ func StartService(ctx context.Context) (runtime.Runtime, error) {
 		return nil, serviceFailure(multierror.Append(err, s.stop()).ErrorOrNil())
 	}
 	// The socket is nobody else's, so what opens the engine again is the driver's name.
-	rt, err := openURL(ctx, &url.URL{Scheme: name + "+unix", Path: s.socket}, name, s.stop)
+	rt, err := openURL(ctx, s.url(), name, s.stop)
 	if err != nil {
 		return nil, multierror.Append(err, s.stop()).ErrorOrNil()
 	}
@@ -98,6 +97,8 @@ func startService(program string) (*service, error) {
 	s.process = cmd.Process
 	return s, nil
 }
+
+func (s *service) url() *url.URL { return &url.URL{Scheme: name + "+unix", Path: s.socket} }
 
 // ready waits until the service answers. It has no way to say so by itself that would not reach its containers as well.
 func (s *service) ready(ctx context.Context) error {

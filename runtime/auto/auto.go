@@ -1,0 +1,106 @@
+// Package auto finds a container engine: it knows both drivers, and every place where an engine may be.
+//
+// In this order: what SANDLOT_RUNTIME names, and then nothing else; DOCKER_HOST, or else the docker command's current context; CONTAINER_HOST;
+// podman's default connection; the rootless Podman socket; the rootful one; Docker's sockets, where it asks who answers, because Podman
+// may; and last, where there is a podman program, a service that is started for this process alone.
+package auto
+
+import (
+	"context"
+	"os"
+
+	"github.com/sandlot-dev/sandlot/internal/try"
+	"github.com/sandlot-dev/sandlot/runtime"
+	"github.com/sandlot-dev/sandlot/runtime/docker"
+	"github.com/sandlot-dev/sandlot/runtime/podman"
+)
+
+// Name is the name under which Open searches.
+const Name = "auto"
+
+// Options are the options of [Open] and [Candidates].
+type Options struct {
+	// Getenv stands for os.Getenv where the places are looked for. Nil: os.Getenv. What a driver itself reads of the environment, such as
+	// TLS files, it reads from the process's.
+	Getenv func(string) string
+}
+
+// Drivers are the drivers that Open knows.
+func Drivers() []runtime.Driver { return []runtime.Driver{docker.Driver(), podman.Driver()} }
+
+// Open opens the runtime that ref names: "docker", "podman", a URL of one, or "auto" (also when empty) for the first engine that answers.
+// When none does, the error is [runtime.ErrUnavailable], and says what was tried and why each failed.
+func Open(ctx context.Context, ref string, opts Options) (runtime.Runtime, error) {
+	getenv := opts.getenv()
+	if ref == "" || ref == Name {
+		ref = getenv("SANDLOT_RUNTIME")
+	}
+	if ref != "" && ref != Name {
+		return runtime.Open(ctx, ref, Drivers()...)
+	}
+	rt, err := try.First(ctx, places(getenv))
+	if e, ok := err.(*runtime.Error); ok && e.Kind != nil {
+		e.Hint = "install rootless Podman or Docker; start one (systemctl --user enable --now podman.socket, systemctl start docker)," +
+			" or name one with SANDLOT_RUNTIME, such as podman+unix:///run/podman/podman.sock"
+	}
+	return rt, err
+}
+
+func (o Options) getenv() func(string) string {
+	if o.Getenv == nil {
+		return os.Getenv
+	}
+	return o.Getenv
+}
+
+// A Candidate is a place where Open looks, and what is there.
+type Candidate struct {
+	// Name says what names the place, for people: "DOCKER_HOST", "the rootless Podman socket".
+	Name string `json:"name"`
+	// URL opens it with Open. Empty where it is not known.
+	URL string `json:"url,omitempty"`
+	// Info is the engine's answer, where it answered.
+	Info *runtime.Info `json:"info,omitempty"`
+	// Error is why it did not, in words, and Err the error.
+	Error string `json:"error,omitempty"`
+	Err   error  `json:"-"`
+}
+
+// Candidates asks each place where Open would look, in its order, also those that Open would not come to. It starts a service of
+// its own too, and ends it again.
+func Candidates(ctx context.Context, opts Options) []Candidate {
+	getenv := opts.getenv()
+	var all []try.Place
+	if ref := getenv("SANDLOT_RUNTIME"); ref != "" && ref != Name {
+		all = append(all, try.Place{Name: "SANDLOT_RUNTIME", URL: ref, Open: func(ctx context.Context) (runtime.Runtime, error) {
+			return runtime.Open(ctx, ref, Drivers()...)
+		}})
+	}
+	var out []Candidate
+	for _, p := range append(all, places(getenv)...) {
+		c := Candidate{Name: p.Name, URL: p.URL}
+		c.Info, c.Err = ask(ctx, p)
+		if c.Err != nil {
+			c.Error = try.Words(c.Err)
+		} else {
+			c.URL = c.Info.URL
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+func ask(ctx context.Context, p try.Place) (*runtime.Info, error) {
+	rt, err := p.Try(ctx)
+	if err != nil {
+		return nil, err
+	}
+	info, err := rt.Info(ctx)
+	if closeErr := rt.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &info, nil
+}
