@@ -30,6 +30,8 @@ type broken struct {
 	inspect func(*runtime.Container, *error)
 	list    func(*runtime.ListOptions) (after func(*[]runtime.Container))
 	remove  func(ctx context.Context, id string) (error, bool)
+	put     func(ctx context.Context, id, dir string, archive io.Reader, opts runtime.PutArchiveOptions) (runtime.PutArchiveResult, error)
+	get     func(ctx context.Context, id, path string, w io.Writer, opts runtime.GetArchiveOptions) (runtime.GetArchiveResult, error)
 	stop    func(*runtime.StopOptions) (skip bool)
 	start   func(ctx context.Context, id string) (error, bool)
 	close   func() error
@@ -180,12 +182,20 @@ func (b *broken) RemoveVolume(ctx context.Context, name string, opts runtime.Rem
 }
 
 func (b *broken) PutArchive(ctx context.Context, id, dir string, archive io.Reader, opts runtime.PutArchiveOptions) (runtime.PutArchiveResult, error) {
-	res, err := b.whole.PutArchive(ctx, id, dir, archive, opts)
+	put := b.put
+	if put == nil {
+		put = b.whole.PutArchive
+	}
+	res, err := put(ctx, id, dir, archive, opts)
 	return res, b.fault(err)
 }
 
 func (b *broken) GetArchive(ctx context.Context, id, path string, w io.Writer, opts runtime.GetArchiveOptions) (runtime.GetArchiveResult, error) {
-	res, err := b.whole.GetArchive(ctx, id, path, w, opts)
+	get := b.get
+	if get == nil {
+		get = b.whole.GetArchive
+	}
+	res, err := get(ctx, id, path, w, opts)
 	return res, b.fault(err)
 }
 
@@ -202,7 +212,7 @@ type breaker func(b *broken)
 // breakers maps the id of each case to a runtime that breaks its rule.
 func breakers() map[string]breaker {
 	out := map[string]breaker{}
-	for _, group := range []map[string]breaker{execBreakers(), timeoutBreakers(), lifecycleBreakers(), buildBreakers(), isolationBreakers(), portBreakers()} {
+	for _, group := range []map[string]breaker{execBreakers(), timeoutBreakers(), lifecycleBreakers(), buildBreakers(), isolationBreakers(), portBreakers(), putBreakers(), getBreakers()} {
 		for id, b := range group {
 			out[id] = b
 		}

@@ -29,5 +29,6 @@ func Cases() []Case {
 		execCases(), execOptionCases(), streamCases(), ttyCases(), timeoutCases(),
 		lifecycleCases(), runCases(), stopCases(), buildCases(),
 		isolationCases(), guestCases(), mountCases(), portCases(),
+		archiveCases(),
 	)
 }

@@ -39,7 +39,7 @@ func main() {
 	if len(os.Args) < 2 {
 		fail("probe COMMAND ARG…")
 	}
-	c, ok := commands()[os.Args[1]]
+	c, ok := fileCommands(commands())[os.Args[1]]
 	if !ok {
 		fail("no command %q", os.Args[1])
 	}
