@@ -129,3 +129,16 @@ func TestStreamCloseWrite(t *testing.T) {
 		t.Errorf("a pipe: %v, want ErrUnsupported", err)
 	}
 }
+
+// FuzzStream feeds what no engine should send: it ends, and keeps no more than it may.
+func FuzzStream(f *testing.F) {
+	f.Add([]byte(frame(1, "out") + frame(2, "err") + frame(3, "failed")))
+	f.Add([]byte("\x02\x00\x00\x00\xff\xff\xff\xff"))
+	f.Fuzz(func(t *testing.T, in []byte) {
+		s := NewStream(nil, bytes.NewReader(in), "")
+		out, _ := io.ReadAll(s)
+		if len(out)+len(s.Stderr()) > len(in) || len(s.Stderr()) > stderrHead || len(s.Stdout()) > stdoutHead || !strings.HasPrefix(string(out), s.Stdout()) {
+			t.Errorf("%d bytes became %d on stdout, %d and %d kept", len(in), len(out), len(s.Stdout()), len(s.Stderr()))
+		}
+	})
+}

@@ -7,7 +7,8 @@
 //	podman+ssh://user@host[:port]/run/user/1000/podman/podman.sock?identity=FILE
 //
 // An ssh URL without a path asks the host for its socket. ssh takes keys from the agent, from identity or CONTAINER_SSHKEY, and what
-// ~/.ssh/config says of the host; machine=true is for a virtual machine that `podman machine` made. A proxy for tcp is
+// ~/.ssh/config says of the host; machine=true is for a virtual machine that `podman machine` made. As with podman, a host that
+// ~/.ssh/known_hosts does not have is put there; one whose key has changed is refused. A proxy for tcp is
 // taken from CONTAINER_PROXY.
 //
 // Without a URL, [Places] are tried in their order, and where nothing answers and there is a podman program, a service is started
