@@ -19,7 +19,7 @@ import (
 func (a *api) Create(ctx context.Context, spec engine.Spec) (string, []string, error) {
 	config := &container.Config{
 		Image: spec.Image, Entrypoint: spec.Entrypoint, Env: spec.Env, WorkingDir: spec.WorkingDir, User: spec.User,
-		Hostname: spec.Hostname, Labels: spec.Labels, StopSignal: "SIGTERM",
+		Hostname: spec.Hostname, Labels: spec.Labels, StopSignal: guest.StopSignal,
 		Healthcheck: &container.HealthConfig{Test: []string{"NONE"}},
 	}
 	noInit := false

@@ -23,6 +23,9 @@ const (
 	labelPorts   = runtime.LabelPrefix + "podman.ports"
 )
 
+// stopSignal is guest.StopSignal, as a number: the same on all that the guest is built for, and unknown where a client may run.
+const stopSignal = 30
+
 // Create names the image by its id, so that registries.conf has no say in what a short name means.
 func (a *api) Create(ctx context.Context, spec engine.Spec) (string, []string, error) {
 	image, err := a.findImage(ctx, spec.Image)
@@ -58,7 +61,7 @@ func (a *api) translate(spec engine.Spec, image image) containerSpec {
 		User: spec.User, Hostname: spec.Hostname, Labels: map[string]string{
 			labelImage: spec.Image, labelNetwork: spec.Network, labelPorts: encodePorts(spec.Ports),
 		},
-		StopSignal: 15, Systemd: "false",
+		StopSignal: stopSignal, Systemd: "false",
 		LogConfig:    logConfig{Driver: "none"},
 		HealthConfig: healthConfig{Test: []string{"NONE"}},
 		PidNS:        namespace{"private"}, IpcNS: namespace{"private"}, UtsNS: namespace{"private"},
