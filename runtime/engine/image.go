@@ -119,6 +119,8 @@ func copyContext(w io.Writer, r io.Reader, want string) (string, error) {
 		switch {
 		case errors.Is(err, tar.ErrHeader):
 			return "", errorf(runtime.ErrInvalid, "give a tar stream, not compressed", "the build context is no tar archive")
+		case errors.Is(err, io.ErrUnexpectedEOF):
+			return "", &runtime.Error{Kind: runtime.ErrInvalid, Message: "the build context is no whole tar archive", Err: err}
 		case err != nil:
 			return "", &runtime.Error{Message: "reading the build context", Err: err}
 		}
