@@ -33,7 +33,7 @@ func (e *engine) Exec(ctx context.Context, id string, argv []string, opts runtim
 			e.note(err, full)
 			return failed, err
 		}
-		result, err := e.guest.exec(ctx, stream, argv, opts, e.rescue(full))
+		result, err := e.guest.exec(ctx, stream, argv, opts, e.rescue(full, opts.User))
 		return result, e.explain(ctx, full, stream, err)
 	})
 	if err != nil && result == (runtime.ExecResult{}) {
@@ -149,11 +149,17 @@ func (e *engine) ended(ctx context.Context, id string) (runtime.Container, error
 
 // rescue is what the guest's side calls when a tree does not end by itself: another user's, which the sandbox's first process may not
 // kill, or one whose supervisor does not answer.
-func (e *engine) rescue(id string) guest.Rescue {
+func (e *engine) rescue(id, user string) guest.Rescue {
 	return func(ctx context.Context, supervisor int) error {
-		killed := e.kill(ctx, id, supervisor)
-		if killed == nil {
-			return nil
+		killed := errors.New("the guest has not said its process id")
+		if supervisor > 0 {
+			argv := guest.KillArgv(supervisor)
+			// The exec's own user may kill all that has not changed users, and needs no privilege, which not every host gives.
+			for _, killer := range []Process{{Argv: argv, User: user}, {Argv: argv, User: "0", Privileged: true}} {
+				if killed = e.kill(ctx, id, killer); killed == nil {
+					return nil
+				}
+			}
 		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rescueTime)
 		defer cancel()
@@ -168,14 +174,11 @@ func (e *engine) rescue(id string) guest.Rescue {
 	}
 }
 
-// kill runs the guest with every capability to end the tree of a supervisor.
-func (e *engine) kill(ctx context.Context, id string, supervisor int) error {
-	if supervisor <= 0 {
-		return errors.New("the guest has not said its process id")
-	}
+// kill runs the guest to end the tree of a supervisor.
+func (e *engine) kill(ctx context.Context, id string, killer Process) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rescueTime)
 	defer cancel()
-	stream, err := e.api.Attach(ctx, id, Process{Argv: guest.KillArgv(supervisor), User: "0", Privileged: true})
+	stream, err := e.api.Attach(ctx, id, killer)
 	if err != nil {
 		return err
 	}

@@ -116,21 +116,25 @@ func TestExecSaysWhyTheChannelBroke(t *testing.T) {
 }
 
 func TestRescue(t *testing.T) {
+	const (
+		own   = "attach kill user=nobody privileged=false"
+		tried = own + ", attach kill user=0 privileged=true"
+	)
 	for name, test := range map[string]struct {
 		supervisor int
 		prepare    func(f *fake)
 		calls      string
 		words      []string
 	}{
-		"killed":          {7, func(*fake) {}, "attach kill user=0 privileged=true", nil},
+		"killed":          {7, func(*fake) {}, own, nil},
 		"pid not known":   {0, func(*fake) {}, "stop 0s", []string{"so the sandbox was"}},
-		"some are left":   {7, func(f *fake) { f.exit = 1 }, "attach kill user=0 privileged=true, stop 0s", []string{"exit code 1", "so the sandbox was"}},
-		"cannot attach":   {7, func(f *fake) { f.failAttach = fails(nil, "busy") }, "attach kill user=0 privileged=true, stop 0s", []string{"busy", "so the sandbox was"}},
-		"sandbox ended":   {7, func(f *fake) { f.failAttach = fails(nil, "gone"); f.only().State = runtime.StateExited }, "attach kill user=0 privileged=true", nil},
-		"sandbox removed": {7, func(f *fake) { clear(f.containers) }, "attach kill user=0 privileged=true", nil},
-		"sandbox paused":  {7, func(f *fake) { f.failAttach = fails(nil, "paused"); f.only().State = runtime.StatePaused }, "attach kill user=0 privileged=true, stop 0s", []string{"paused"}},
+		"some are left":   {7, func(f *fake) { f.exit = 1 }, tried + ", stop 0s", []string{"exit code 1", "so the sandbox was"}},
+		"cannot attach":   {7, func(f *fake) { f.failAttach = fails(nil, "busy") }, tried + ", stop 0s", []string{"busy", "so the sandbox was"}},
+		"sandbox ended":   {7, func(f *fake) { f.failAttach = fails(nil, "gone"); f.only().State = runtime.StateExited }, tried, nil},
+		"sandbox removed": {7, func(f *fake) { clear(f.containers) }, tried, nil},
+		"sandbox paused":  {7, func(f *fake) { f.failAttach = fails(nil, "paused"); f.only().State = runtime.StatePaused }, tried + ", stop 0s", []string{"paused"}},
 		"nothing helps":   {0, func(f *fake) { f.failStop = fails(nil, "stuck") }, "stop 0s", []string{"stuck", "may go on"}},
-		"context is done": {7, func(f *fake) {}, "attach kill user=0 privileged=true", nil},
+		"context is done": {7, func(f *fake) {}, own, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFake()
@@ -142,7 +146,7 @@ func TestRescue(t *testing.T) {
 				cancel()
 			}
 			defer cancel()
-			err := e.rescue(id)(ctx, test.supervisor)
+			err := e.rescue(id, "nobody")(ctx, test.supervisor)
 			if (err == nil) != (test.words == nil) {
 				t.Fatalf("error %v", err)
 			}
