@@ -205,7 +205,7 @@ func buildCases() []Case {
 			Run: func(t *T) {
 				ctx, cancel := context.WithCancel(t.ctx)
 				log := newWatch()
-				content, err := newTar(t.dockerfile("FROM scratch\nADD root.tar /\nRUN [\""+probePath+"\", \"stay\", \"x\"]\n"), t.rootEntry())
+				content, err := newTar(t.dockerfile("FROM scratch\nENV CASE="+t.token+"\nADD root.tar /\nRUN [\""+probePath+"\", \"stay\", \"x\"]\n"), t.rootEntry())
 				t.NoError("making a tar", err)
 				t.Input("build with a step that does not end, cancelled when it says that it stands")
 				go func() {
