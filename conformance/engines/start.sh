@@ -143,6 +143,19 @@ start_podman_rootless() { # NAME ROOT
       podman --root $data/storage system service -t 0 unix://$RUN/$name/api.sock"
 }
 
+# Whether root here has every capability of the kernel.
+all_capabilities() {
+  local all=$(((1 << ($(cat /proc/sys/kernel/cap_last_cap) + 1)) - 1))
+  (((0x$(awk '$1 == "CapBnd:" { print $2 }' /proc/self/status) & all) == all))
+}
+
+# Docker before 23.0 starts a privileged exec with every capability of the kernel, which runc refuses where root lacks one. This is a runc
+# that leaves out what is not there, as newer Dockers do.
+build_limited_runtime() {
+  (cd "$(dirname "$SELF")/../.." && CGO_ENABLED=0 go build -o "$DIR/limited-runc" ./internal/capruntime) ||
+    die "go build ./internal/capruntime failed"
+}
+
 start_docker() { # NAME ROOT OPTIONS...
   local name=$1 root=$2
   shift 2

@@ -23,7 +23,7 @@ type API interface {
 	Create(ctx context.Context, spec Spec) (id string, warnings []string, err error)
 	// Start starts a created or stopped container. ErrPortInUse, ErrInvalid where the engine could not make sense of the spec (an unknown user, say).
 	Start(ctx context.Context, id string) error
-	// Stop sends SIGTERM to the first process, after grace SIGKILL, and waits. Stopped already is no error.
+	// Stop sends guest.StopSignal to the first process, after grace SIGKILL, and waits. Stopped already is no error.
 	Stop(ctx context.Context, id string, grace time.Duration) error
 	// Delete kills and removes a container at once, with its anonymous volumes. ErrNotFound.
 	Delete(ctx context.Context, id string) error

@@ -23,7 +23,7 @@ const (
 	labelPorts   = runtime.LabelPrefix + "podman.ports"
 )
 
-// stopSignal is guest.StopSignal, as a number: the same on all that the guest is built for, and unknown where a client may run.
+// stopSignal is guest.StopSignal by its number on Linux, which is how libpod wants it.
 const stopSignal = 30
 
 // Create names the image by its id, so that registries.conf has no say in what a short name means.

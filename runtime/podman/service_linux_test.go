@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/sandlot-dev/sandlot/guest"
 	"github.com/sandlot-dev/sandlot/runtime"
 )
 
@@ -139,5 +140,11 @@ func TestServiceThatFails(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, "sandlot-*")); len(left) > 0 {
 		t.Errorf("%v is left behind", left)
+	}
+}
+
+func TestStopSignal(t *testing.T) {
+	if got := int(unix.SignalNum(guest.StopSignal)); got != stopSignal {
+		t.Errorf("%s is %d, not %d", guest.StopSignal, got, stopSignal)
 	}
 }

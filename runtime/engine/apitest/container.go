@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sandlot-dev/sandlot/guest"
 	"github.com/sandlot-dev/sandlot/runtime"
@@ -145,6 +146,17 @@ func testLife(t *testing.T, a *driver, image string) {
 		if c.State != step.want {
 			t.Errorf("the state is %s, want %s", c.State, step.want)
 		}
+	}
+	stopped := create(t, a, engine.Spec{Image: image, Entrypoint: []string{"/box", "init"}})
+	if err := a.Start(ctx, stopped); err != nil {
+		t.Fatal(err)
+	}
+	run(t, a, stopped, engine.Process{Argv: []string{"/box", "await", "/tmp/ready"}}, "")
+	if err := a.Stop(ctx, stopped, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if there, err := a.Exists(ctx, stopped, "/tmp/stopped"); !there || err != nil {
+		t.Errorf("it was not stopped by %s: %v", guest.StopSignal, err)
 	}
 	c, err := a.Inspect(ctx, id)
 	if err != nil {

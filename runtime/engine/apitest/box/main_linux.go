@@ -14,10 +14,12 @@ import (
 
 func main() {
 	switch os.Args[1] {
-	case "init": // ends with SIGTERM
+	case "init": // ends with the guest's signal
 		c := make(chan os.Signal, 1)
-		signal.Notify(c, syscall.SIGTERM)
+		signal.Notify(c, syscall.SIGPWR)
+		os.WriteFile("/tmp/ready", nil, 0o644)
 		<-c
+		os.WriteFile("/tmp/stopped", nil, 0o600)
 	case "cat":
 		io.Copy(os.Stdout, os.Stdin)
 		fmt.Fprint(os.Stderr, "said on stderr")
@@ -58,6 +60,10 @@ func main() {
 		}
 		owner := info.Sys().(*syscall.Stat_t)
 		fmt.Printf("%v %d %d %s", info.Mode(), owner.Uid, owner.Gid, text)
+	case "await": // a file
+		for _, err := os.Stat(os.Args[2]); err != nil; _, err = os.Stat(os.Args[2]) {
+			time.Sleep(time.Millisecond)
+		}
 	case "hang": // for good
 		fmt.Println("hanging")
 		for {
