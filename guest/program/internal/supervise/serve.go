@@ -54,20 +54,26 @@ func Run() error {
 		s := &supervisor{fs: fs, host: host, children: children}
 		result := s.exec(request.Exec)
 		_ = w.WriteResult(result)
-		out.Close()
-		// What is on its way to us must be taken until the host has the result: an engine whose write fails gives up reading, too.
-		select {
-		case <-host.gone:
-		case <-time.After(lingerTime):
-		}
-		in.Close()
+		hangUp(host, in, out)
 		if !result.Left { // else the first process shall try
 			s.stay()
 		}
 	default:
 		_ = w.WriteResult(transfer(fs, host, request))
+		hangUp(host, in, out)
 	}
 	return nil
+}
+
+// hangUp closes the channel. What is on its way to us must be taken until the host has the result: an engine whose write fails gives up
+// reading, too.
+func hangUp(host *host, in, out *os.File) {
+	out.Close()
+	select {
+	case <-host.gone:
+	case <-time.After(lingerTime):
+	}
+	in.Close()
 }
 
 func failed(kind wire.Kind, err error) wire.Result {
