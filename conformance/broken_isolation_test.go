@@ -11,7 +11,7 @@ import (
 func isolationBreakers() map[string]breaker {
 	// What can trace and read anything in the sandbox.
 	tracing := func(b *broken) {
-		b.runOptions(func(opts *runtime.RunOptions) { opts.CapAdd = []string{"SYS_PTRACE"} })
+		b.runOptions(func(opts *runtime.RunOptions) { opts.CapAdd, opts.User = []string{"SYS_PTRACE"}, "root" })
 		options(func(opts *runtime.ExecOptions) { opts.User = "root" })(b)
 	}
 	mortal := func(b *broken) {
@@ -36,6 +36,8 @@ func isolationBreakers() map[string]breaker {
 		"isolation/no-new-privileges":    security("no-new-privileges=false"),
 		"isolation/seccomp":              security("seccomp=unconfined"),
 		"isolation/seccomp-profile":      security("seccomp=unconfined"),
+		"isolation/apparmor":             runWith(func(opts *runtime.RunOptions) { opts.SecurityOpt = nil }),
+		"isolation/selinux":              runWith(func(opts *runtime.RunOptions) { opts.SecurityOpt = nil }),
 		"isolation/security-opt-unknown": runWith(func(opts *runtime.RunOptions) { opts.SecurityOpt = nil }),
 		"isolation/nothing-mounted": runWith(func(opts *runtime.RunOptions) {
 			opts.Mounts = []runtime.Mount{{Type: runtime.MountBind, Source: "/usr", Target: "/mnt/host", ReadOnly: true}}
@@ -61,7 +63,6 @@ func isolationBreakers() map[string]breaker {
 				return b.whole.Exec(ctx, id, argv, opts)
 			}
 		},
-		"guest/as-pid-1":          result(func(res *runtime.ExecResult, err *error) { *res, *err = runtime.ExecResult{}, nil }),
 		"guest/user-without-home": onHost,
 
 		"mount/volume": mountWith(func(m *runtime.Mount) { m.Source = "" }),

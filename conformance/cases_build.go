@@ -15,9 +15,10 @@ const (
 	contractBuildOptions = "runtime.BuildOptions"
 )
 
-// spellingStep is a Dockerfile whose last step writes "words-of-the-step", which is not in it, and exits with a code.
-func spellingStep(code string) string {
-	return "FROM scratch\nADD root.tar /\nRUN [\"" + probePath + "\", \"spell\", \"" + code + "\", \"words\", \"of\", \"the\", \"step\"]\n"
+// spellingStep is a Dockerfile whose last step writes "words-of-the-step", which is not in it, and exits with a code. No other
+// case's build shares its cache.
+func (t *T) spellingStep(code string) string {
+	return "FROM scratch\nENV CASE=" + t.token + "\nADD root.tar /\nRUN [\"" + probePath + "\", \"spell\", \"" + code + "\", \"words\", \"of\", \"the\", \"step\"]\n"
 }
 
 func buildCases() []Case {
@@ -58,7 +59,7 @@ func buildCases() []Case {
 			Rule: "A build of which a step fails is ErrBuildFailed, with the end of its log in Error.Log.",
 			Run: func(t *T) {
 				var log lockedBuffer
-				_, err := t.TryBuild(runtime.BuildOptions{Log: &log}, t.dockerfile(spellingStep("7")), t.rootEntry())
+				_, err := t.TryBuild(runtime.BuildOptions{Log: &log}, t.dockerfile(t.spellingStep("7")), t.rootEntry())
 				t.ErrorIs("build", err, runtime.ErrBuildFailed)
 				var e *runtime.Error
 				if errors.As(err, &e) {
@@ -80,7 +81,7 @@ func buildCases() []Case {
 			Rule: "Log gets the build's log, with what its steps write.",
 			Run: func(t *T) {
 				var log lockedBuffer
-				t.Built(runtime.BuildOptions{Log: &log, NoCache: true}, t.dockerfile(spellingStep("0")), t.rootEntry())
+				t.Built(runtime.BuildOptions{Log: &log, NoCache: true}, t.dockerfile(t.spellingStep("0")), t.rootEntry())
 				t.True(strings.Contains(log.String(), "words-of-the-step"), "the log", log.String(), "the output of the step in it")
 			},
 		},
@@ -88,9 +89,9 @@ func buildCases() []Case {
 			ID: "build/no-cache", Contract: contractBuildOptions + ".NoCache",
 			Rule: "NoCache builds every step anew.",
 			Run: func(t *T) {
-				t.Built(runtime.BuildOptions{}, t.dockerfile(spellingStep("0")), t.rootEntry())
+				t.Built(runtime.BuildOptions{}, t.dockerfile(t.spellingStep("0")), t.rootEntry())
 				var log lockedBuffer
-				t.Built(runtime.BuildOptions{Log: &log, NoCache: true}, t.dockerfile(spellingStep("0")), t.rootEntry())
+				t.Built(runtime.BuildOptions{Log: &log, NoCache: true}, t.dockerfile(t.spellingStep("0")), t.rootEntry())
 				t.True(strings.Contains(log.String(), "words-of-the-step"), "the log of the second build", log.String(), "the output of the step in it")
 			},
 		},
@@ -204,7 +205,7 @@ func buildCases() []Case {
 			Run: func(t *T) {
 				ctx, cancel := context.WithCancel(t.ctx)
 				log := newWatch()
-				content, err := newTar(t.dockerfile("FROM scratch\nADD root.tar /\nRUN [\""+probePath+"\", \"stay\", \"x\"]\n"), t.rootEntry())
+				content, err := newTar(t.dockerfile("FROM scratch\nENV CASE="+t.token+"\nADD root.tar /\nRUN [\""+probePath+"\", \"stay\", \"x\"]\n"), t.rootEntry())
 				t.NoError("making a tar", err)
 				t.Input("build with a step that does not end, cancelled when it says that it stands")
 				go func() {

@@ -112,18 +112,6 @@ func guestCases() []Case {
 			},
 		},
 		{
-			ID: "guest/as-pid-1", Contract: contractGuest,
-			Rule: "A command does not pass for the first process: a program that is started in the sandbox cannot serve as the guest.",
-			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
-				for _, argv := range [][]string{{"/.sandlot/guest", "init", "/"}, {"/.sandlot/guest", "serve"}, {"/.sandlot/guest", "kill", "1"}, {"/.sandlot/guest"}} {
-					out := t.ExecArgv(t.ctx, id, runtime.ExecOptions{Timeout: deadline}, argv)
-					t.True(out.Err != nil || out.ExitCode != 0, strings.Join(argv, " "), out, "that it fails")
-				}
-				t.MustExec(id, runtime.ExecOptions{}, "exit", "0")
-			},
-		},
-		{
 			ID: "guest/user-without-home", Contract: contractRun, Needs: user,
 			Rule: "A sandbox whose user the image does not list works like any other.",
 			Run: func(t *T) {

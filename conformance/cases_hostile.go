@@ -57,7 +57,7 @@ func hostileTimeoutCases() []Case {
 			Rule: "A command that has stopped its supervisor is killed with its tree when ctx is cancelled.",
 			Run: func(t *T) {
 				id := t.Run(runtime.RunOptions{})
-				p := t.Start(id, runtime.ExecOptions{Timeout: time.Hour}, "supervisor", "19", t.token).Ready()
+				p := t.Start(id, runtime.ExecOptions{Timeout: time.Hour}, "supervisor", "19", t.token)
 				for t.supervisorState(id, t.token) != "T" {
 					t.NoError("waiting for the supervisor to be stopped", t.ctx.Err())
 				}

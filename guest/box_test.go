@@ -60,8 +60,10 @@ type box struct {
 	as  []string // the user it runs as
 }
 
-// Users that a box runs as. All are without any capability.
+// Users that a box runs as, without any capability; and what an engine's privileged exec is: root, with every one.
 var (
+	asEngine = []string{"env", "--"}
+
 	asRoot  = []string{"setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "--"}
 	asUser  = []string{"setpriv", "--reuid=12345", "--regid=12345", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "--"}
 	asOther = []string{"setpriv", "--reuid=12346", "--regid=12346", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "--"}

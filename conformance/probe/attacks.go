@@ -144,7 +144,6 @@ func attack(args []string) int {
 		{"link exe", link("exe")},
 		{"link fd/0", link("fd/0")},
 		{"link root", link("root")},
-		{"write oom_score_adj", func() error { return os.WriteFile(proc+"oom_score_adj", []byte("1000"), 0) }},
 	}
 	out := []answer.Attempt{}
 	for _, t := range tries {

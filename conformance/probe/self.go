@@ -116,6 +116,14 @@ func mounts([]string) int {
 	return reply(out)
 }
 
+// label prints the security label of the process.
+func label([]string) int {
+	b, err := os.ReadFile("/proc/self/attr/current")
+	check(err)
+	fmt.Print(string(b))
+	return 0
+}
+
 // limits says what the cgroup file system shows.
 func limits([]string) int {
 	read := func(names ...string) string {

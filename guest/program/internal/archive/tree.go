@@ -183,7 +183,9 @@ func (t *tree) plain(name string) (string, error) {
 }
 
 // escapes says whether os.Root has refused to leave its directory. It has no name for that.
-func escapes(err error) bool { return err != nil && strings.Contains(err.Error(), "path escapes from parent") }
+func escapes(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "path escapes from parent")
+}
 
 // remove removes a name with everything below it. One that is not there is no error.
 func (t *tree) remove(name string) error {

@@ -4,7 +4,6 @@ package supervise
 
 import (
 	"sync"
-	"time"
 
 	"github.com/sandlot-dev/sandlot/guest/wire"
 )
@@ -62,18 +61,6 @@ func (h *host) listen(r *wire.Reader) {
 		default:
 			return
 		}
-	}
-}
-
-// leaving is how long the host has to hang up.
-const leaving = 5 * time.Second
-
-// leave waits for the host to hang up after the result. An engine that finds its end of our input broken while the host still sends
-// resets the whole connection, and with it the result that the host has not read yet: Podman does.
-func (h *host) leave() {
-	select {
-	case <-h.gone:
-	case <-time.After(leaving):
 	}
 }
 
