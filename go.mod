@@ -1,6 +1,6 @@
 module github.com/sandlot-dev/sandlot
 
-go 1.26.0
+go 1.25.0
 
 toolchain go1.26.8
 
@@ -19,9 +19,9 @@ require (
 	github.com/pmezard/go-difflib v1.0.1-0.20181226105442-5d4384ee4fb2
 	github.com/spf13/pflag v1.0.10
 	golang.org/x/crypto v0.47.0
-	golang.org/x/sys v0.47.0
-	golang.org/x/term v0.45.0
-	mvdan.cc/sh/v3 v3.14.1
+	golang.org/x/sys v0.42.0
+	golang.org/x/term v0.41.0
+	mvdan.cc/sh/v3 v3.13.1
 )
 
 require (
