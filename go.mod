@@ -12,8 +12,14 @@ require (
 	github.com/docker/docker v28.5.2+incompatible
 	github.com/docker/go-connections v0.6.0
 	github.com/hashicorp/go-multierror v1.1.1
+	github.com/moby/patternmatcher v0.6.1
+	github.com/ncruces/go-strftime v1.1.0
+	github.com/pmezard/go-difflib v1.0.1-0.20181226105442-5d4384ee4fb2
+	github.com/spf13/pflag v1.0.10
 	golang.org/x/crypto v0.47.0
-	golang.org/x/sys v0.40.0
+	golang.org/x/sys v0.42.0
+	golang.org/x/term v0.41.0
+	mvdan.cc/sh/v3 v3.13.1
 )
 
 require (
@@ -58,7 +64,6 @@ require (
 	go.podman.io/image/v5 v5.39.2 // indirect
 	go.podman.io/storage v1.62.0 // indirect
 	golang.org/x/net v0.49.0 // indirect
-	golang.org/x/term v0.39.0 // indirect
 	google.golang.org/genproto/googleapis/api v0.0.0-20250519155744-55703ea1f237 // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20250519155744-55703ea1f237 // indirect
 	tags.cncf.io/container-device-interface v1.0.1 // indirect
