@@ -86,8 +86,8 @@ func (c *call) run(ctx context.Context) (out outcome) {
 	if c.timeout > 0 {
 		overdue = time.After(c.timeout + startGrace)
 	}
-	done, started := ctx.Done(), c.started
-	var begun time.Time
+	done, requested, started := ctx.Done(), c.requested, c.started
+	var asked time.Time // the command has begun since, if it has
 	cancel := func() {
 		done = nil
 		overdue = time.After(answerGrace)
@@ -102,14 +102,16 @@ func (c *call) run(ctx context.Context) (out outcome) {
 		select {
 		case got := <-received:
 			out.result, out.err = got.result, got.err
-			out.expired = got.err != nil && c.timeout > 0 && !begun.IsZero() && time.Since(begun) >= c.timeout
+			out.expired = got.err != nil && c.timeout > 0 && !asked.IsZero() && time.Since(asked) >= c.timeout
 			if got.err != nil && isClosed(c.requested) || got.result.Left {
 				out.rescueErr = c.callRescue(ctx)
 			}
 			c.collect(&out)
 			return out
+		case <-requested:
+			asked, requested = time.Now(), nil
 		case <-started:
-			begun, started = time.Now(), nil
+			started = nil
 			if c.timeout > 0 && done != nil {
 				overdue = time.After(c.timeout + keeperGrace + answerGrace)
 			}

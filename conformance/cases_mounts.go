@@ -1,0 +1,167 @@
+package conformance
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/sandlot-dev/sandlot/conformance/internal/answer"
+	"github.com/sandlot-dev/sandlot/runtime"
+)
+
+const contractMount = "runtime.Mount"
+
+func mountCases() []Case {
+	volumes := []runtime.Capability{runtime.CapabilityVolumes}
+	binds := []runtime.Capability{runtime.CapabilityBinds}
+	tmpfs := []runtime.Capability{runtime.CapabilityTmpfs}
+	return []Case{
+		{
+			ID: "mount/volume", Contract: contractMount, Needs: volumes,
+			Rule: "A named volume is made if missing, keeps its files when the sandbox is removed, and is there for the next.",
+			Run: func(t *T) {
+				m := []runtime.Mount{{Type: runtime.MountVolume, Source: t.Volume(), Target: "/mnt/volume"}}
+				first := t.Run(runtime.RunOptions{Mounts: m})
+				t.MustExec(first, runtime.ExecOptions{}, "write", "/mnt/volume/file", "content")
+				t.Remove(first)
+				second := t.Run(runtime.RunOptions{Mounts: m})
+				t.Equal("the file", t.Lstat(second, "/mnt/volume/file").Content, "content")
+				t.Equal("Inspect's mounts", t.Inspect(second).Mounts, m)
+			},
+		},
+		{
+			ID: "mount/volume-anonymous", Contract: contractMount + ".Source", Needs: volumes,
+			Rule: "A volume without a name is the sandbox's own, and stays with it when it is stopped.",
+			Run: func(t *T) {
+				m := []runtime.Mount{{Type: runtime.MountVolume, Target: "/mnt/volume"}}
+				first, second := t.Run(runtime.RunOptions{Mounts: m}), t.Run(runtime.RunOptions{Mounts: m})
+				t.MustExec(first, runtime.ExecOptions{}, "write", "/mnt/volume/file", "content")
+				t.Equal("the file in another sandbox", t.Lstat(second, "/mnt/volume/file").Type, "")
+				t.stop(first, runtime.StopOptions{})
+				t.start(first)
+				t.Equal("the file after a restart", t.Lstat(first, "/mnt/volume/file").Content, "content")
+			},
+		},
+		{
+			ID: "mount/volume-read-only", Contract: contractMount + ".ReadOnly", Needs: volumes,
+			Rule: "A read-only mount can be read and not written.",
+			Run: func(t *T) {
+				m := runtime.Mount{Type: runtime.MountVolume, Source: t.Volume(), Target: "/mnt/volume"}
+				first := t.Run(runtime.RunOptions{Mounts: []runtime.Mount{m}})
+				t.MustExec(first, runtime.ExecOptions{}, "write", "/mnt/volume/file", "content")
+				m.ReadOnly = true
+				second := t.Run(runtime.RunOptions{Mounts: []runtime.Mount{m}})
+				t.Equal("the file", t.Lstat(second, "/mnt/volume/file").Content, "content")
+				got := answerOf[answer.Attempt](t, second, runtime.ExecOptions{}, "try", "create", "/mnt/volume/other")
+				t.True(strings.Contains(got.Err, "read-only"), "creating a file", got.Err, "read-only file system")
+			},
+		},
+		{
+			ID: "mount/volume-remove", Contract: "runtime.VolumeRemover", Needs: volumes,
+			Rule: "RemoveVolume removes a volume; one that a container uses is ErrInUse, one that is not there ErrNotFound.",
+			Run: func(t *T) {
+				remover, ok := t.Runtime().(runtime.VolumeRemover)
+				if !ok {
+					t.undeclared()
+				}
+				remove := func(name string) error {
+					t.Input("remove volume %s", name)
+					_, err := remover.RemoveVolume(t.ctx, name, runtime.RemoveVolumeOptions{})
+					return err
+				}
+				name := t.Volume()
+				t.ErrorIs("before it is made", remove(name), runtime.ErrNotFound)
+				id := t.Run(runtime.RunOptions{Mounts: []runtime.Mount{{Type: runtime.MountVolume, Source: name, Target: "/mnt/volume"}}})
+				t.ErrorIs("while it is used", remove(name), runtime.ErrInUse)
+				t.Remove(id)
+				t.NoError("afterwards", remove(name))
+				t.ErrorIs("again", remove(name), runtime.ErrNotFound)
+			},
+		},
+		{
+			ID: "mount/bind", Contract: contractMount, Needs: binds,
+			Rule: "A directory of the host is mounted where that is asked for, read-only if asked for.",
+			Run: func(t *T) {
+				id := t.Run(runtime.RunOptions{Mounts: []runtime.Mount{{Type: runtime.MountBind, Source: "/usr", Target: "/mnt/host", ReadOnly: true}}})
+				t.Equal("what is at a directory of the host's", t.Lstat(id, "/mnt/host/bin").Type, "dir")
+				got := answerOf[answer.Attempt](t, id, runtime.ExecOptions{}, "try", "create", "/mnt/host/sandlot-conformance")
+				t.True(strings.Contains(got.Err, "read-only"), "creating a file", got.Err, "read-only file system")
+			},
+		},
+		{
+			ID: "mount/bind-missing", Contract: contractMount, Needs: binds,
+			Rule: "A directory of the host that does not exist is ErrInvalid, and nothing of the sandbox is left.",
+			Run: func(t *T) {
+				m := []runtime.Mount{{Type: runtime.MountBind, Source: "/no/such/" + t.token, Target: "/mnt/host"}}
+				_, err := t.TryRun(t.Image(), runtime.RunOptions{Name: t.Name(), Mounts: m})
+				t.ErrorIs("run", err, runtime.ErrInvalid)
+				t.noSandbox(t.Name())
+			},
+		},
+		{
+			ID: "mount/tmpfs", Contract: contractMount, Needs: tmpfs,
+			Rule: "A tmpfs is empty memory that anyone may write, and that limits nothing when it has no size.",
+			Run: func(t *T) {
+				id := t.Run(runtime.RunOptions{Mounts: []runtime.Mount{{Type: runtime.MountTmpfs, Target: "/mnt/tmpfs"}}})
+				files := answerOf[[]answer.File](t, id, runtime.ExecOptions{}, "ls", "/mnt/tmpfs")
+				t.Equal("how many files there are, the directory among them", len(files), 1)
+				t.Equal("the mode", files[0].Mode, uint32(0o1777))
+				t.Equal("the file system", t.mountAt(id, "/mnt/tmpfs").Type, "tmpfs")
+			},
+		},
+		{
+			ID: "mount/tmpfs-size", Contract: contractMount + ".SizeBytes", Needs: tmpfs,
+			Rule: "SizeBytes limits a tmpfs, and Mode is its directory's.",
+			Run: func(t *T) {
+				id := t.Run(runtime.RunOptions{Mounts: []runtime.Mount{{Type: runtime.MountTmpfs, Target: "/mnt/tmpfs", SizeBytes: 1 << 20, Mode: 0o700}}})
+				t.Equal("the mode", t.Lstat(id, "/mnt/tmpfs").Mode, uint32(0o700))
+				t.Equal("how many bytes could be written", answerOf[int64](t, id, runtime.ExecOptions{}, "fill", "/mnt/tmpfs/file"), int64(1<<20))
+			},
+		},
+		{
+			ID: "mount/target-made", Contract: contractMount + ".Target", Needs: tmpfs,
+			Rule: "A target is made if missing.",
+			Run: func(t *T) {
+				id := t.Run(runtime.RunOptions{Mounts: []runtime.Mount{{Type: runtime.MountTmpfs, Target: "/made/for/this"}}})
+				t.MustExec(id, runtime.ExecOptions{}, "write", "/made/for/this/file", "x")
+			},
+		},
+		{
+			ID: "mount/invalid", Contract: contractMount,
+			Rule: "Mounts that make no sense are ErrInvalid: a relative or repeated target, one at the guest's, a size or mode that is not a tmpfs', an unknown type.",
+			Run: func(t *T) {
+				tmp := runtime.Mount{Type: runtime.MountTmpfs, Target: "/mnt/a"}
+				for what, mounts := range map[string][]runtime.Mount{
+					"relative":          {{Type: runtime.MountTmpfs, Target: "mnt/a"}},
+					"no target":         {{Type: runtime.MountTmpfs}},
+					"repeated":          {tmp, tmp},
+					"repeated, unclean": {tmp, {Type: runtime.MountTmpfs, Target: "/mnt//a/"}},
+					"the guest's":       {{Type: runtime.MountTmpfs, Target: "/.sandlot"}},
+					"below the guest's": {{Type: runtime.MountTmpfs, Target: "/.sandlot/x"}},
+					"size of a volume":  {{Type: runtime.MountVolume, Target: "/mnt/a", SizeBytes: 1 << 20}},
+					"mode of a bind":    {{Type: runtime.MountBind, Source: "/usr", Target: "/mnt/a", Mode: 0o700}},
+					"relative source":   {{Type: runtime.MountBind, Source: "usr", Target: "/mnt/a"}},
+					"source of a tmpfs": {{Type: runtime.MountTmpfs, Source: "x", Target: "/mnt/a"}},
+					"unknown type":      {{Type: "nfs", Target: "/mnt/a"}},
+					"the whole root":    {{Type: runtime.MountTmpfs, Target: "/"}},
+				} {
+					_, err := t.TryRun(t.Image(), runtime.RunOptions{Mounts: mounts})
+					if !t.Has(runtime.CapabilityBinds) && errors.Is(err, runtime.ErrUnsupported) {
+						continue // refused for another reason, as it must be
+					}
+					t.ErrorIs("run: "+what, err, runtime.ErrInvalid)
+				}
+			},
+		},
+	}
+}
+
+// mountAt is what is mounted at a path of a sandbox.
+func (t *T) mountAt(id, target string) answer.Mount {
+	var at answer.Mount
+	for _, m := range answerOf[[]answer.Mount](t, id, runtime.ExecOptions{}, "mounts") {
+		if m.Target == target {
+			at = m // the last is on top
+		}
+	}
+	return at
+}

@@ -1,0 +1,176 @@
+package conformance
+
+import (
+	"slices"
+
+	"github.com/sandlot-dev/sandlot/conformance/internal/answer"
+	"github.com/sandlot-dev/sandlot/runtime"
+)
+
+// runCases are about options of Run that restrict nothing.
+func runCases() []Case {
+	user := []runtime.Capability{runtime.CapabilityUser}
+	return []Case{
+		{
+			ID: "run/env", Contract: contractRunOptions + ".Env",
+			Rule: "Env goes over the image's environment, and the last of a key counts.",
+			Run: func(t *T) {
+				id := t.Run(runtime.RunOptions{Env: []string{"K=1", "FROM_IMAGE=run", "K=2", "EMPTY=", "EQ=a=b"}})
+				env := answerOf[answer.Self](t, id, runtime.ExecOptions{}, "self").Env
+				for key, want := range map[string]string{"K": "2", "FROM_IMAGE": "run", "EMPTY": "", "EQ": "a=b"} {
+					t.Equal(key, valuesOf(env, key), []string{want})
+				}
+			},
+		},
+		{
+			ID: "run/env-without-equals", Contract: contractRunOptions + ".Env",
+			Rule: "An environment entry without '=' is ErrInvalid.",
+			Run: func(t *T) {
+				_, err := t.TryRun(t.Image(), runtime.RunOptions{Env: []string{"A=1", "NOTHING"}})
+				t.ErrorIs("run", err, runtime.ErrInvalid)
+			},
+		},
+		{
+			ID: "run/working-dir", Contract: contractRunOptions + ".WorkingDir",
+			Rule: "WorkingDir is where commands start; it is made if missing.",
+			Run: func(t *T) {
+				id := t.Run(runtime.RunOptions{WorkingDir: "/made/for/this"})
+				t.Equal("the directory", answerOf[answer.Self](t, id, runtime.ExecOptions{}, "self").Dir, "/made/for/this")
+				t.Equal("Inspect's", t.Inspect(id).WorkingDir, "/made/for/this")
+			},
+		},
+		{
+			ID: "run/working-dir-relative", Contract: contractRunOptions + ".WorkingDir",
+			Rule: "A WorkingDir that is not absolute is ErrInvalid.",
+			Run: func(t *T) {
+				_, err := t.TryRun(t.Image(), runtime.RunOptions{WorkingDir: "relative"})
+				t.ErrorIs("run", err, runtime.ErrInvalid)
+			},
+		},
+		{
+			ID: "run/user", Contract: contractRunOptions + ".User", Needs: user,
+			Rule: "A user is name, uid, name:group or uid:gid.",
+			Run: func(t *T) {
+				for given, want := range map[string][2]int{
+					workerName: {workerID, workerID}, "2000": {otherID, otherID}, workerName + ":" + otherName: {workerID, otherID}, "12345:54321": {12345, 54321},
+				} {
+					id := t.Run(runtime.RunOptions{User: given})
+					t.IsUser(id, "", want[0], want[1])
+					t.Equal("Inspect's", t.Inspect(id).User, given)
+				}
+			},
+		},
+		{
+			ID: "run/user-unknown", Contract: contractRunOptions + ".User", Needs: user,
+			Rule: "A user that the image does not know is ErrInvalid, and nothing of the sandbox is left.",
+			Run: func(t *T) {
+				_, err := t.TryRun(t.Image(), runtime.RunOptions{Name: t.Name(), User: "nobody-knows"})
+				t.ErrorIs("run", err, runtime.ErrInvalid)
+				t.noSandbox(t.Name())
+			},
+		},
+		{
+			ID: "run/hostname", Contract: contractRunOptions + ".Hostname",
+			Rule: "A sandbox has the host name that it is given.",
+			Run: func(t *T) {
+				id := t.Run(runtime.RunOptions{Hostname: "box-" + t.token})
+				t.Equal("the host name", answerOf[answer.Self](t, id, runtime.ExecOptions{}, "self").Hostname, "box-"+t.token)
+				t.Equal("Inspect's", t.Inspect(id).Hostname, "box-"+t.token)
+			},
+		},
+		{
+			ID: "run/labels", Contract: contractRunOptions + ".Labels",
+			Rule: "A sandbox has the labels that it is given; Inspect and List tell them, without Sandlot's own.",
+			Run: func(t *T) {
+				want := t.Labels(map[string]string{"a": "1", "b.c/d": "x y", "empty": ""})
+				id := t.Run(runtime.RunOptions{Labels: want})
+				t.Equal("Inspect's", t.Inspect(id).Labels, want)
+				t.Equal("List's", t.list(map[string]string{labelCase: t.token})[0].Labels, want)
+			},
+		},
+		{
+			ID: "run/labels-reserved", Contract: contractRunOptions + ".Labels",
+			Rule: "A label that begins as Sandlot's own do is ErrInvalid.",
+			Run: func(t *T) {
+				for _, key := range []string{runtime.LabelSandbox, runtime.LabelPrefix + "other"} {
+					_, err := t.TryRun(t.Image(), runtime.RunOptions{Labels: map[string]string{key: "1"}})
+					t.ErrorIs("run", err, runtime.ErrInvalid)
+				}
+			},
+		},
+		{
+			ID: "inspect/running", Contract: contractInspect,
+			Rule: "Inspect describes a sandbox as it is.",
+			Run: func(t *T) {
+				opts := runtime.RunOptions{Name: t.Name(), Env: []string{"FROM_RUN=run"}}
+				id := t.Run(opts)
+				c := t.Inspect(id)
+				t.Equal("id, name, image, state", []string{c.ID, c.Name, c.Image, string(c.State)}, []string{id, t.Name(), t.Image(), "running"})
+				t.True(len(c.ImageID) > 40 && c.ImageID[:7] == "sha256:", "ImageID", c.ImageID, "sha256: and a hash")
+				t.True(c.Created.Year() > 2000, "Created", c.Created, "a time")
+				t.Equal("WorkingDir", c.WorkingDir, imageWorkingDir)
+				t.Equal("Network", c.Network, runtime.NetworkNone)
+				t.Equal("Mounts, the guest's own not among them", len(c.Mounts), 0)
+				t.Equal("Ports", len(c.Ports)+len(c.Expected), 0)
+				t.Equal("Env", [2]bool{slices.Contains(c.Env, "FROM_RUN=run"), slices.Contains(c.Env, imageEnv)}, [2]bool{true, true})
+				for key := range c.Labels {
+					t.Equal("a label", key, labelCase)
+				}
+			},
+		},
+		{
+			ID: "inspect/not-found", Contract: contractRuntime,
+			Rule: "For an id that names no container Inspect returns ErrNotFound.",
+			Run:  func(t *T) { t.noSandbox(t.Name()) },
+		},
+		{
+			ID: "list/labels", Contract: "runtime.ListOptions.Labels",
+			Rule: "List has the sandboxes that carry all the labels, of which an empty value means any value.",
+			Run: func(t *T) {
+				a := t.Run(runtime.RunOptions{Labels: map[string]string{"kind": "a", "both": "yes"}})
+				b := t.Run(runtime.RunOptions{Labels: map[string]string{"kind": "b", "both": "yes"}})
+				for _, test := range []struct {
+					labels map[string]string
+					want   []string
+				}{
+					{map[string]string{"kind": "a"}, []string{a}},
+					{map[string]string{"kind": ""}, []string{b, a}},
+					{map[string]string{"both": "yes", "kind": "b"}, []string{b}},
+					{map[string]string{"both": "yes", "kind": "c"}, nil},
+					{map[string]string{"absent": ""}, nil},
+				} {
+					t.Input("list %v", test.labels)
+					var got []string
+					for _, c := range t.list(t.Labels(test.labels)) {
+						got = append(got, c.ID)
+					}
+					t.Equal("the ids, newest first", got, test.want)
+				}
+			},
+		},
+		{
+			ID: "list/all", Contract: contractList,
+			Rule: "List has all sandboxes, also those that another Runtime made, and tells what Inspect does.",
+			Run: func(t *T) {
+				res, err := t.RunOn(t.ctx, t.Open(), t.Image(), runtime.RunOptions{Name: t.Name()})
+				t.NoError("run on another Runtime", err)
+				all := t.list(nil)
+				i := slices.IndexFunc(all, func(c runtime.Container) bool { return c.ID == res.ID })
+				if !t.True(i >= 0, "the list", all, "the sandbox in it") {
+					return
+				}
+				c := t.Inspect(res.ID)
+				t.Equal("name, image, image id and state", [4]string{all[i].Name, all[i].Image, all[i].ImageID, string(all[i].State)},
+					[4]string{c.Name, c.Image, c.ImageID, string(c.State)})
+			},
+		},
+	}
+}
+
+// list is Runtime.List. Failing to ends the case.
+func (t *T) list(labels map[string]string) []runtime.Container {
+	t.Input("list %v", labels)
+	all, err := t.Runtime().List(t.ctx, runtime.ListOptions{Labels: labels})
+	t.NoError("listing", err)
+	return all
+}
