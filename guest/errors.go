@@ -18,6 +18,7 @@ var kinds = map[wire.Kind]error{
 	wire.KindNoSpace:     runtime.ErrNoSpace,
 	wire.KindInUse:       runtime.ErrInUse,
 	wire.KindUnavailable: runtime.ErrUnavailable,
+	wire.KindTruncated:   runtime.ErrInvalid,
 }
 
 // failure is the error that a guest reported.

@@ -10,8 +10,6 @@ import (
 	"errors"
 	"io"
 	"strconv"
-
-	"github.com/sandlot-dev/sandlot/runtime"
 )
 
 // Where the guest is in every sandbox. The directory is mounted read-only and holds nothing else.
@@ -49,13 +47,3 @@ type Rescue func(ctx context.Context, supervisor int) error
 
 // ErrNoGuest says that a stream ended before the guest had said anything: it was not started.
 var ErrNoGuest = errors.New("the guest was not started")
-
-// PutArchive is runtime.Runtime.PutArchive over ch, which it closes. The guest must run as root with every capability.
-func PutArchive(ctx context.Context, ch Channel, dir string, archive io.Reader, opts runtime.PutArchiveOptions) (runtime.PutArchiveResult, error) {
-	panic("guest: being built")
-}
-
-// GetArchive is runtime.Runtime.GetArchive over ch, which it closes. The guest must run as root with every capability.
-func GetArchive(ctx context.Context, ch Channel, path string, w io.Writer, opts runtime.GetArchiveOptions) (runtime.GetArchiveResult, error) {
-	panic("guest: being built")
-}

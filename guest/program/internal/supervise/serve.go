@@ -56,7 +56,7 @@ func Run() error {
 			s.stay()
 		}
 	default:
-		_ = w.WriteResult(failed(wire.KindInvalid, errors.New("not known to this guest")))
+		_ = w.WriteResult(transfer(fs, host, request))
 	}
 	return nil
 }

@@ -1,0 +1,147 @@
+//go:build linux
+
+package archive
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sandlot-dev/sandlot/guest/wire"
+)
+
+// A tree is the directory that an archive is unpacked in. Directories are reached through os.Root, which never leaves it; what is
+// done in a directory is done by its descriptor and a name without a slash, which no link can lead away.
+type tree struct {
+	root     *os.Root
+	uid, gid int // the sandbox's user
+	// last is the directory that was used last, since archives go directory by directory.
+	last     *os.File
+	lastName string
+}
+
+// openTree opens dir, and makes it where create says so.
+func openTree(dir string, create bool, uid, gid int) (*tree, error) {
+	if create {
+		if err := makeDirs(dir, uid, gid); err != nil {
+			return nil, err
+		}
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		if st, statErr := os.Stat(dir); statErr == nil && !st.IsDir() {
+			return nil, fail(wire.KindInvalid, "%s is not a directory", dir)
+		}
+		return nil, err
+	}
+	return &tree{root: root, uid: uid, gid: gid}, nil
+}
+
+func (t *tree) close() {
+	if t.last != nil {
+		t.last.Close()
+	}
+	t.root.Close()
+}
+
+// makeDirs makes an absolute directory and its parents.
+func makeDirs(dir string, uid, gid int) error {
+	if st, err := os.Stat(dir); err == nil {
+		if !st.IsDir() {
+			return fail(wire.KindInvalid, "%s is not a directory", dir)
+		}
+		return nil
+	}
+	if err := makeDirs(path.Dir(dir), uid, gid); err != nil {
+		return err
+	}
+	parent, err := os.Open(path.Dir(dir))
+	if err != nil {
+		return err
+	}
+	defer parent.Close()
+	_, err = makeDir(int(parent.Fd()), path.Base(dir), 0o755, uid, gid)
+	return named("making", dir, err)
+}
+
+// makeDir makes a directory. Made is false when there was one already.
+func makeDir(parent int, base string, mode uint32, uid, gid int) (made bool, err error) {
+	switch err := unix.Mkdirat(parent, base, 0o700); err {
+	case nil:
+	case unix.EEXIST:
+		return false, nil
+	default:
+		return false, err
+	}
+	fd, err := unix.Openat(parent, base, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return true, err
+	}
+	defer unix.Close(fd)
+	if err := unix.Fchown(fd, uid, gid); err != nil {
+		_ = unix.Unlinkat(parent, base, unix.AT_REMOVEDIR)
+		return true, err
+	}
+	return true, unix.Fchmod(fd, mode)
+}
+
+// dir gives a directory of the tree, made with its parents where it is missing. It is valid until the next call.
+func (t *tree) dir(name string) (*os.File, error) {
+	if t.last != nil && t.lastName == name {
+		return t.last, nil
+	}
+	f, err := t.root.OpenFile(name, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK, 0)
+	if errors.Is(err, fs.ErrNotExist) && name != "." {
+		if _, err := t.root.Lstat(name); err == nil {
+			return nil, fail(wire.KindInvalid, "%s is a link that leads nowhere", name)
+		}
+		parent, err := t.dir(path.Dir(name))
+		if err != nil {
+			return nil, err
+		}
+		if _, err := makeDir(int(parent.Fd()), path.Base(name), 0o755, t.uid, t.gid); err != nil {
+			return nil, named("making", name, err)
+		}
+		f, err = t.root.OpenFile(name, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK, 0)
+		if err != nil {
+			return nil, err
+		}
+	} else if err != nil {
+		return nil, err
+	}
+	if t.last != nil {
+		t.last.Close()
+	}
+	t.last, t.lastName = f, name
+	return f, nil
+}
+
+// remove removes a name with everything below it. One that is not there is no error.
+func (t *tree) remove(name string) error {
+	local, err := local(name)
+	if err != nil {
+		return err
+	}
+	if local == "." {
+		return fail(wire.KindInvalid, "%q is the directory itself", name)
+	}
+	if t.last != nil {
+		t.last.Close()
+		t.last = nil
+	}
+	if err := t.root.RemoveAll(local); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// named says what an error was about.
+func named(doing, name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &fs.PathError{Op: doing, Path: name, Err: err}
+}
