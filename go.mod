@@ -16,10 +16,10 @@ require (
 	github.com/hashicorp/go-multierror v1.1.1
 	github.com/joshdk/go-junit v1.0.0
 	github.com/jstemmer/go-junit-report/v2 v2.1.0
-	github.com/moby/patternmatcher v0.6.1
+	github.com/moby/patternmatcher v0.6.0
 	github.com/ncruces/go-strftime v1.1.0
 	github.com/pmezard/go-difflib v1.0.1-0.20181226105442-5d4384ee4fb2
-	github.com/spf13/cobra v1.10.2
+	github.com/spf13/cobra v1.10.1
 	github.com/spf13/pflag v1.0.10
 	golang.org/x/crypto v0.47.0
 	golang.org/x/sys v0.42.0

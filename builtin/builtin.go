@@ -26,6 +26,9 @@ import (
 //go:embed all:image
 var image embed.FS
 
+//go:embed licenses.txt
+var licenses []byte
+
 // repository is the image's name without its tag. The host localhost keeps every engine from asking a registry for it.
 const repository = "localhost/sandlot/builtin"
 
@@ -68,7 +71,11 @@ func Tag(arch string) string {
 	if err != nil {
 		return repository + ":none"
 	}
-	// the packed program stands for the program: unpacking it would take most of a sandbox's start
+	return tagOf(packed)
+}
+
+// tagOf lets the packed program stand for the program: unpacking it would take longer than a sandbox's start may.
+func tagOf(packed []byte) string {
 	sum := sha256.Sum256(buildContext(packed))
 	return repository + ":" + hex.EncodeToString(sum[:6])
 }
@@ -104,7 +111,10 @@ func buildContext(program []byte) []byte {
 // rootfs is what the image holds. Builders unpack a tar archive that is ADDed, with its owners and modes.
 func rootfs(program []byte) []byte {
 	return archive(func(w *writer) {
-		for _, dir := range []string{"bin", "dev", "etc", "home", "lib", "opt", "proc", "run", "srv", "sys", "usr", "usr/lib", "usr/local", "usr/local/bin", "var"} {
+		for _, dir := range []string{
+			"bin", "dev", "etc", "home", "lib", "opt", "proc", "run", "sbin", "srv", "sys", "usr", "usr/lib",
+			"usr/local", "usr/local/bin", "usr/sbin", "usr/share", "usr/share/licenses", "var",
+		} {
 			w.dir(dir, 0o755, 0)
 		}
 		w.dir("root", 0o700, 0)
@@ -112,13 +122,12 @@ func rootfs(program []byte) []byte {
 		w.dir("var/tmp", 0o1777, 0)
 		w.dir("home/sandbox", 0o755, sandboxID)
 		w.dir("work", 0o755, sandboxID)
-		w.link("sbin", "bin")
 		w.link("usr/bin", "../bin")
-		w.link("usr/sbin", "../bin")
 		w.link("var/run", "../run")
 		w.file("etc/passwd", 0o644, 0, []byte(passwd))
 		w.file("etc/group", 0o644, 0, []byte(group))
 		w.file("etc/os-release", 0o644, 0, []byte(osRelease))
+		w.file("usr/share/licenses/box", 0o644, 0, licenses)
 		w.file("bin/box", 0o755, 0, program)
 		for _, name := range tools {
 			w.link("bin/"+name, "box")

@@ -107,7 +107,7 @@ func putContentCases() []Case {
 				long := strings.Repeat("n", 255)
 				names := []string{
 					"a b", " first", "last ", "tab\t", "line\nbreak", `back\slash`, "-rf", "--", "ünï ☃", "名前", "é", "e\u0301", `"'`, "*?[a]", "$HOME",
-					"...", "..x", "x..", ".hidden", "a:b", "%2f", strings.Repeat("ß", 127), long, path.Join(long, long, long, long, "deep"),
+					"...", "..x", "x..", ".hidden", "a:b", "%2f", strings.Repeat("ß", 127), long, path.Join("in", long, long, long, "deep"),
 					strings.Repeat("d/", 300) + "deeper",
 				}
 				var entries []entry

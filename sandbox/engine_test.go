@@ -190,12 +190,12 @@ func (zeros) Read(p []byte) (int, error) {
 
 func TestEngineDirs(t *testing.T) {
 	dir := buildDir(t, map[string]string{"a/b/f": "1", "g": "22", "empty/": ""})
-	must(t, os.Chmod(filepath.Join(dir, "g"), 0o700))
+	must(t, os.Chmod(filepath.Join(dir, "g"), 0o705))
 	must(t, os.Symlink("../g", filepath.Join(dir, "a", "link")))
 	onEngines(t, func(t *testing.T, rt runtime.Runtime) {
 		box := engineBox(t, rt, runtime.RunOptions{})
 		must(t, box.PutDir(t.Context(), dir, "put/here", sandbox.PutDirOptions{Owner: "5:6"}))
-		if got := shell(t, box, "cd put/here; cat a/link a/b/f; stat -c %a,%u:%g g a; ls"); got != "221700,5:6\n755,5:6\na\nempty\ng\n" {
+		if got := shell(t, box, "cd put/here; cat a/link a/b/f; stat -c %a,%u:%g g a; ls"); got != "221705,5:6\n755,5:6\na\nempty\ng\n" {
 			t.Errorf("the sandbox sees %q", got)
 		}
 		back := filepath.Join(t.TempDir(), "back")
@@ -206,10 +206,10 @@ func TestEngineDirs(t *testing.T) {
 		if data, err := os.ReadFile(filepath.Join(back, "a", "link")); err != nil || string(data) != "22" {
 			t.Errorf("%q, %v", data, err)
 		}
-		if info, err := os.Stat(filepath.Join(back, "g")); err != nil || info.Mode() != 0o700 {
+		if info, err := os.Stat(filepath.Join(back, "g")); err != nil || info.Mode() != 0o705 {
 			t.Errorf("%v, %v", info, err)
 		}
-		shell(t, box, "cd put/here; ln -s /etc/passwd out; mkfifo pipe; ln g hard")
+		shell(t, box, "cd put/here; ln -s /etc/passwd out; mkfifo pipe; echo mine > f; ln f hard")
 		_, err = box.GetDir(t.Context(), "put/here", back, sandbox.GetDirOptions{})
 		wantKind(t, err, runtime.ErrInvalid)
 		got, err = box.GetDir(t.Context(), "put/here", back, sandbox.GetDirOptions{SkipUnsafe: true})
@@ -217,7 +217,7 @@ func TestEngineDirs(t *testing.T) {
 		if err != nil || !slices.Equal(got.Skipped, []string{"out", "pipe"}) {
 			t.Errorf("got %+v, %v", got, err)
 		}
-		if data, err := os.ReadFile(filepath.Join(back, "hard")); err != nil || string(data) != "22" {
+		if data, err := os.ReadFile(filepath.Join(back, "hard")); err != nil || string(data) != "mine\n" {
 			t.Errorf("%q, %v", data, err)
 		}
 	})
@@ -351,6 +351,11 @@ func TestEngineCancelledNew(t *testing.T) {
 
 func TestEngineExamples(t *testing.T) {
 	onEngines(t, func(t *testing.T, engine runtime.Runtime) {
+		stdout := os.Stdout
+		quiet, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+		must(t, err)
+		os.Stdout = quiet
+		defer func() { os.Stdout = stdout; quiet.Close() }()
 		rt = engine
 		box = engineBox(t, rt, runtime.RunOptions{})
 		image = tools(t, rt).Tag

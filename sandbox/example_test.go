@@ -249,7 +249,7 @@ func ExampleSandbox_Stat() {
 }
 
 func ExampleSandbox_Lstat() {
-	info, err := box.Lstat(ctx, "/proc/self/exe")
+	info, err := box.Lstat(ctx, "/proc/mounts")
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/signal"
 	"slices"
 	"strconv"
 	"strings"
@@ -210,23 +211,28 @@ func (sh *shell) kill(_ context.Context, hc interp.HandlerContext, args []string
 	return status
 }
 
-// awaitOwn waits for a signal that the shell has just sent to itself and has a trap for: its action runs before the next
-// command.
+// awaitOwn waits for a signal that the shell has just sent to itself: its trap runs before the next command, and if it has
+// none the shell ends here.
 func (sh *shell) awaitOwn(flag string) {
-	sig, ok := parseSignal(strings.TrimPrefix(flag, "-"))
-	if !strings.HasPrefix(flag, "-") {
-		sig, ok = syscall.SIGTERM, true
+	sig := syscall.SIGTERM
+	if name, ok := strings.CutPrefix(flag, "-"); ok {
+		if sig, ok = parseSignal(name); !ok { // -s NAME: not worth more
+			return
+		}
 	}
 	sh.mu.Lock()
-	trapped := sh.traps[sig] != ""
+	action, trapped := sh.traps[sig]
 	sh.mu.Unlock()
-	if !ok || !trapped {
+	if trapped && action == "" || signal.Ignored(sig) || slices.Contains(harmless, sig) && !trapped {
 		return
 	}
 	never := make(chan struct{})
 	time.AfterFunc(time.Second, func() { close(never) })
 	sh.waitOrSignal(never)
 }
+
+// harmless are the signals that do not end a process that has no trap for them.
+var harmless = []syscall.Signal{0, syscall.SIGCHLD, syscall.SIGCONT, syscall.SIGURG, syscall.SIGWINCH, syscall.SIGSTOP, syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU}
 
 func (sh *shell) umask(_ context.Context, hc interp.HandlerContext, args []string) int {
 	old := unix.Umask(0o077)

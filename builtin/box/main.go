@@ -1,5 +1,9 @@
 //go:build linux
 
+// The runtime must not keep files of the cgroup open: scripts may want their descriptors.
+//go:debug containermaxprocs=0
+//go:debug updatemaxprocs=0
+
 // Command box is the program of the built-in image: a shell and the usual file, text and process tools in one static file.
 // The name it is called by says which tool it is; `box NAME ARG…` works as well, and `box` alone lists the names.
 //
@@ -12,12 +16,9 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
 func main() {
@@ -49,26 +50,4 @@ func runApplet(name string, run func(*call) int, args []string) int {
 		status = 1
 	}
 	return status
-}
-
-// keepIgnored ignores the signals that this process was started with blocked. A Go program installs handlers for most
-// signals however they were set when it started, so that a shell's `trap ” TERM` would not reach it; the shell therefore
-// blocks what it ignores in what it starts (see spawn), and a signal mask is what a Go program does inherit.
-func keepIgnored() {
-	for _, sig := range blockedSignals() {
-		signal.Ignore(sig)
-	}
-}
-
-func blockedSignals() (blocked []unix.Signal) {
-	var set unix.Sigset_t
-	if unix.PthreadSigmask(unix.SIG_BLOCK, nil, &set) != nil {
-		return nil
-	}
-	for sig := unix.Signal(1); sig < 32; sig++ {
-		if set.Val[0]&(1<<(sig-1)) != 0 {
-			blocked = append(blocked, sig)
-		}
-	}
-	return blocked
 }

@@ -350,7 +350,7 @@ func truncate(c *call) int {
 
 // parseSize knows 10, 4k, 1M, 2GiB, 3MB and so on.
 func parseSize(s string) (int64, error) {
-	digits := strings.TrimRight(s, "bBcwkKMGTPiB")
+	digits := strings.TrimRight(s, "bcwkKMGTPiB")
 	n, err := strconv.ParseInt(digits, 10, 64)
 	if err != nil || n < 0 {
 		return 0, fmt.Errorf("%s: invalid size", s)

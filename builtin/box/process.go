@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -37,7 +36,7 @@ type process struct {
 	cmd *exec.Cmd
 }
 
-// spawn starts a program. What the shell ignores (trap ” SIGNAL) is blocked in it as well, see keepIgnored.
+// spawn starts a program. What the shell ignores (trap ” SIGNAL) is ignored in it as well.
 func (sh *shell) spawn(c command) (*process, error) {
 	cmd := &exec.Cmd{Path: c.path, Args: c.args, Env: c.env, Dir: c.dir}
 	if c.stdin != nil {
@@ -51,15 +50,7 @@ func (sh *shell) spawn(c command) (*process, error) {
 	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	if ignored := sh.ignored(); len(ignored) > 0 {
-		var set, old unix.Sigset_t
-		for _, sig := range ignored {
-			set.Val[0] |= 1 << (sig - 1)
-		}
-		if err := unix.PthreadSigmask(unix.SIG_BLOCK, &set, &old); err == nil {
-			defer unix.PthreadSigmask(unix.SIG_SETMASK, &old, nil)
-		}
-	}
+	defer markIgnored(sh.ignored())()
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -150,11 +141,7 @@ func (sh *shell) become(hc interp.HandlerContext, name string, args []string) in
 		return sh.cannotStart(hc, name, err)
 	}
 	runtime.LockOSThread()
-	var set unix.Sigset_t
-	for _, sig := range sh.ignored() {
-		set.Val[0] |= 1 << (sig - 1)
-	}
-	unix.PthreadSigmask(unix.SIG_BLOCK, &set, nil)
+	markIgnored(sh.ignored())
 	argv := append([]string{name}, args[1:]...)
 	err := syscall.Exec(path, argv, environList(hc.Env))
 	if errors.Is(err, syscall.ENOEXEC) {
@@ -254,16 +241,12 @@ func environList(env expand.Environ) []string {
 }
 
 // ignored are the signals that the shell ignores by a trap, or was started ignoring.
-func (sh *shell) ignored() (sigs []syscall.Signal) {
+func (sh *shell) ignored() []syscall.Signal {
+	sigs := inheritedIgnored()
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	for sig, action := range sh.traps {
 		if action == "" {
-			sigs = append(sigs, sig)
-		}
-	}
-	for _, sig := range blockedSignals() {
-		if signal.Ignored(sig) {
 			sigs = append(sigs, sig)
 		}
 	}

@@ -142,6 +142,9 @@ func (sh *shell) dupOf(hc interp.HandlerContext, digits string) (io.ReadWriteClo
 	if f, ok := from.(*os.File); ok {
 		fd = int(f.Fd())
 	}
+	if sh.fds[fd] {
+		return nil, &os.PathError{Op: "dup", Path: digits, Err: unix.EBADF}
+	}
 	copied, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 10)
 	if err != nil {
 		return nil, &os.PathError{Op: "dup", Path: digits, Err: err}
@@ -162,7 +165,7 @@ func (sh *shell) dup(hc interp.HandlerContext, side, target string) error {
 	f, ok := from.(*os.File)
 	if !ok { // closed
 		if fd > 2 {
-			unix.Close(fd)
+			sh.fds.close(fd)
 			return nil
 		}
 		if f, err = os.OpenFile(os.DevNull, os.O_RDWR, 0); err != nil {
@@ -170,20 +173,11 @@ func (sh *shell) dup(hc interp.HandlerContext, side, target string) error {
 		}
 		defer f.Close()
 	}
-	if err := dup2(int(f.Fd()), fd); err != nil {
+	if err := sh.fds.set(int(f.Fd()), fd); err != nil {
 		return err
 	}
 	if side == "both" {
 		return dup2(int(f.Fd()), 2)
 	}
 	return nil
-}
-
-// dup2 makes fd a copy of from that programs started later inherit.
-func dup2(from, fd int) error {
-	if from == fd {
-		_, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0)
-		return err
-	}
-	return unix.Dup3(from, fd, 0)
 }

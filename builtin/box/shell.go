@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"reflect"
 	"strconv"
 	"sync"
@@ -42,6 +43,7 @@ type shell struct {
 	inTrap   bool
 	signals  chan os.Signal
 	timers   []timer
+	fds      descriptors
 	feeds    bool // a process substitution may be running, as a part of this process
 	feedsOut bool // one that reads, >(…)
 }
@@ -50,6 +52,7 @@ func newShell(name string) *shell {
 	sh := &shell{
 		name: name, pid: os.Getpid(), print: syntax.NewPrinter(),
 		index: map[string]int{}, funcs: map[string]bool{}, traps: map[syscall.Signal]string{}, signals: make(chan os.Signal, 64),
+		fds: holdDescriptors(),
 	}
 	sh.env = environ{sh: sh, vars: map[string]expand.Variable{}}
 	for name, v := range expand.ListEnviron(os.Environ()...).Each {
@@ -63,6 +66,9 @@ func (sh *shell) start(params []string) error {
 	dir, err := os.Getwd()
 	if err != nil {
 		dir = "/"
+	}
+	if filepath.Base(os.Args[0]) == "bash" {
+		sh.env.vars["BASH_VERSION"] = expand.Variable{Set: true, Kind: expand.String, Str: "5.2.0(1)-sandlot"}
 	}
 	if sh.file {
 		sh.env.vars["BASH_SOURCE"] = expand.Variable{Set: true, Kind: expand.Indexed, List: []string{sh.name}}

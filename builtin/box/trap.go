@@ -86,7 +86,7 @@ func (sh *shell) trap(ctx context.Context, hc interp.HandlerContext, args []stri
 }
 
 func (sh *shell) setTrap(sig syscall.Signal, action string) {
-	if slices.Contains(blockedSignals(), sig) && signal.Ignored(sig) {
+	if slices.Contains(inheritedIgnored(), sig) {
 		return // ignored when the shell was started: POSIX lets it stay so
 	}
 	sh.mu.Lock()

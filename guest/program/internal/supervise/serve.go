@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -18,6 +19,9 @@ import (
 
 // threads is how many threads, at least, can be blocked in the kernel at once.
 const threads = 3
+
+// lingerTime is how long the host has for hanging up when it has the result.
+const lingerTime = 2 * time.Second
 
 // Run serves one request, and stays for as long as anything lives that it started.
 func Run() error {
@@ -50,15 +54,26 @@ func Run() error {
 		s := &supervisor{fs: fs, host: host, children: children}
 		result := s.exec(request.Exec)
 		_ = w.WriteResult(result)
-		in.Close()
-		out.Close()
+		hangUp(host, in, out)
 		if !result.Left { // else the first process shall try
 			s.stay()
 		}
 	default:
 		_ = w.WriteResult(transfer(fs, host, request))
+		hangUp(host, in, out)
 	}
 	return nil
+}
+
+// hangUp closes the channel. What is on its way to us must be taken until the host has the result: an engine whose write fails gives up
+// reading, too.
+func hangUp(host *host, in, out *os.File) {
+	out.Close()
+	select {
+	case <-host.gone:
+	case <-time.After(lingerTime):
+	}
+	in.Close()
 }
 
 func failed(kind wire.Kind, err error) wire.Result {
