@@ -28,7 +28,7 @@ type app struct {
 // run runs one command line and gives its exit status.
 func (a *app) run(ctx context.Context, args []string) int {
 	root := a.rootCommand()
-	root.SetArgs(args)
+	root.SetArgs(append([]string{}, args...)) // of nil, cobra would make the arguments of the process
 	err := root.ExecuteContext(ctx)
 	a.terminal.release()
 	return status(ctx, err, a.stderr)

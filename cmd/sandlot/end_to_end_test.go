@@ -175,7 +175,7 @@ func TestCopyOnEngines(t *testing.T) {
 				t.Errorf("cp %s %s: %s is %+v", c.from, c.to, c.file, got)
 			}
 		}
-		h.call(t, "exec", name, "copy/sub/b").want(t, 126, "", "") // no program, but it may be executed
+		h.call(t, "exec", name, "copy/sub/b").want(t, 126, "", "exec format error") // no program, but it may be executed
 
 		out := t.TempDir()
 		for _, c := range []struct{ from, to, file string }{
@@ -235,7 +235,7 @@ func TestBuildOnEngines(t *testing.T) {
 
 		c := h.call(t, "build", "-q", dir)
 		c.want(t, 0, "localhost/", "")
-		h.call(t, "run", "--pull", "never", "--image", strings.TrimSpace(c.stdout), "--", "true").want(t, 127, "", "")
+		h.call(t, "run", "--pull", "never", "--image", strings.TrimSpace(c.stdout), "--", "true").want(t, 127, "", "not found")
 		h.removeImage(t, strings.TrimSpace(c.stdout))
 
 		if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte("FROM scratch\nCOPY nothing /\n"), 0o644); err != nil {
