@@ -359,6 +359,14 @@ func TestEngineExamples(t *testing.T) {
 		rt = engine
 		box = engineBox(t, rt, runtime.RunOptions{})
 		image = tools(t, rt).Tag
+		built, err := sandbox.BuildTag(ctx, sandbox.Build{Dir: buildDir(t, map[string]string{"Dockerfile": "FROM " + image + "\nENV ANSWER=42\n"})})
+		must(t, err)
+		t.Cleanup(func() {
+			for _, tag := range []string{built, "localhost/example/empty:1"} {
+				_, err := rt.(runtime.ImageRemover).RemoveImage(ctx, tag, runtime.RemoveImageOptions{})
+				must(t, err)
+			}
+		})
 		for _, example := range []func(){
 			Example, ExampleNew_options, ExampleNew_build, ExampleBuildImage, ExampleBuildTag, ExampleOpen, ExampleSandbox_Exec,
 			ExampleSandbox_Shell, ExampleSandbox_ShellArgv, ExampleSandbox_Output, ExampleSandbox_ShellOutput,

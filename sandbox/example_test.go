@@ -79,7 +79,7 @@ func ExampleNew_build() {
 
 func ExampleBuildImage() {
 	dockerfile := []byte("FROM scratch\nCOPY . /\n")
-	build := sandbox.Build{Context: func() (io.ReadCloser, error) {
+	build := sandbox.Build{Tag: "localhost/example/empty:1", Context: func() (io.ReadCloser, error) {
 		var context bytes.Buffer
 		w := tar.NewWriter(&context)
 		if err := w.WriteHeader(&tar.Header{Name: "Dockerfile", Mode: 0o644, Size: int64(len(dockerfile))}); err != nil {
