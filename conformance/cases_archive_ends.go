@@ -32,6 +32,19 @@ func putEndCases() []Case {
 			},
 		},
 		{
+			ID: "archive/put/end-missing", Contract: contractPut,
+			Rule: "A stream that ends between two entries, without an archive's end, is io.ErrUnexpectedEOF; its files are there.",
+			Run: func(t *T) {
+				id := t.Run(runtime.RunOptions{})
+				whole, err := newTar(fileEntry("f", "content"), fileEntry("g", ""))
+				t.NoError("making an archive", err)
+				t.Input("put an archive without its last two blocks")
+				_, err = t.Runtime().PutArchive(t.ctx, id, "/work", io.LimitReader(whole, 3*512), runtime.PutArchiveOptions{})
+				t.ErrorIs("put", err, io.ErrUnexpectedEOF)
+				t.Equal("what is there", t.Below(id, "/work"), []string{"f file content", "g file "})
+			},
+		},
+		{
 			ID: "archive/put/truncated-new", Contract: contractPut,
 			Rule: "A new file whose content ends early does not appear.",
 			Run: func(t *T) {

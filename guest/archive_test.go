@@ -211,7 +211,7 @@ func TestPutRefused(t *testing.T) {
 		"through a link up":  {archive: bytes.NewReader(tarOf(t, linkTo(tar.TypeSymlink, "l", ".."), file("l/x", ""))), left: []string{"l"}},
 		"dangling":           {archive: bytes.NewReader(tarOf(t, linkTo(tar.TypeSymlink, "l", "nowhere"), file("l/x", ""))), left: []string{"l"}},
 		"hard link out":      {archive: bytes.NewReader(tarOf(t, linkTo(tar.TypeLink, "l", "../../etc/passwd")))},
-		"hard link nowhere":  {archive: bytes.NewReader(tarOf(t, linkTo(tar.TypeLink, "l", "etc/passwd"))), left: []string{"etc"}},
+		"hard link nowhere":  {archive: bytes.NewReader(tarOf(t, linkTo(tar.TypeLink, "l", "etc/passwd")))},
 		"fifo":               {archive: bytes.NewReader(tarOf(t, fifo))},
 		"file over dir":      {archive: bytes.NewReader(tarOf(t, file("dir", "x")))},
 		"link over dir":      {archive: bytes.NewReader(tarOf(t, linkTo(tar.TypeSymlink, "dir", "x")))},

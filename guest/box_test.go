@@ -11,12 +11,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	goruntime "runtime"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/sandlot-dev/sandlot/runtime"
 )
@@ -57,18 +60,19 @@ type box struct {
 	as  []string // the user it runs as
 }
 
-// Users that a box runs as. All but the last are without any capability.
+// Users that a box runs as, without any capability; and what an engine's privileged exec is: root, with every one.
 var (
-	asRoot   = []string{"setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "--"}
-	asUser   = []string{"setpriv", "--reuid=12345", "--regid=12345", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "--"}
-	asOther  = []string{"setpriv", "--reuid=12346", "--regid=12346", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "--"}
-	asEngine = []string{"env", "--"} // root with every capability
+	asEngine = []string{"env", "--"}
+
+	asRoot  = []string{"setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "--"}
+	asUser  = []string{"setpriv", "--reuid=12345", "--regid=12345", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "--"}
+	asOther = []string{"setpriv", "--reuid=12346", "--regid=12346", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "--"}
 )
 
 func newBox(t *testing.T, as []string, dir string) *box {
 	t.Helper()
 	if os.Getuid() != 0 {
-		t.Fatal("these tests make pid namespaces and change users: run them as root, on Linux, with unshare, nsenter and setpriv (util-linux) there")
+		t.Fatal("these tests make pid namespaces and change users: run them as root, on Linux, with unshare and setpriv (util-linux) there")
 	}
 	args := append([]string{"--fork", "--pid", "--mount-proc", "--"}, as...)
 	cmd := exec.Command("unshare", append(args, program, "init", dir)...)
@@ -90,19 +94,49 @@ func newBox(t *testing.T, as []string, dir string) *box {
 	}
 }
 
-// enter prepares a process in the box whose parent is outside, as an engine's exec is.
-func (b *box) enter(as []string, argv ...string) *exec.Cmd {
-	args := append([]string{"-t", strconv.Itoa(b.pid), "-p", "-m", "--"}, as...)
-	cmd := exec.Command("nsenter", append(args, argv...)...)
-	cmd.Dir = "/"
-	cmd.Stderr = os.Stderr
-	return cmd
+// enter starts a process in the box whose parent is outside, as an engine's exec is.
+func (b *box) enter(cmd *exec.Cmd) error {
+	started := make(chan error)
+	go func() {
+		goruntime.LockOSThread() // for good: the thread ends with its namespaces
+		started <- func() error {
+			if err := unix.Unshare(unix.CLONE_FS); err != nil {
+				return err
+			}
+			for _, ns := range []string{"pid", "mnt"} {
+				f, err := os.Open(fmt.Sprintf("/proc/%d/ns/%s", b.pid, ns))
+				if err != nil {
+					return err
+				}
+				defer f.Close()
+				if err := unix.Setns(int(f.Fd()), 0); err != nil {
+					return err
+				}
+			}
+			return cmd.Start()
+		}()
+	}()
+	return <-started
+}
+
+// engineExec runs a program in the box as root with every capability.
+func (b *box) engineExec(argv ...string) (string, error) {
+	var out bytes.Buffer
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := b.enter(cmd); err != nil {
+		return "", err
+	}
+	err := cmd.Wait()
+	return out.String(), err
 }
 
 // serve starts a guest and connects to it.
 func (b *box) serve(as []string) *pipeChannel {
 	b.t.Helper()
-	ch := &pipeChannel{cmd: b.enter(as, program, "serve"), ended: make(chan struct{})}
+	argv := append(as[:len(as):len(as)], program, "serve")
+	ch := &pipeChannel{cmd: exec.Command(argv[0], argv[1:]...), ended: make(chan struct{})}
+	ch.cmd.Dir, ch.cmd.Stderr = "/", os.Stderr
 	in, err := ch.cmd.StdinPipe()
 	if err != nil {
 		b.t.Fatal(err)
@@ -113,8 +147,8 @@ func (b *box) serve(as []string) *pipeChannel {
 	}
 	ch.cmd.Stdout = w
 	ch.in, ch.out = in, out
-	if err := ch.cmd.Start(); err != nil {
-		b.t.Fatalf("nsenter: %v", err)
+	if err := b.enter(ch.cmd); err != nil {
+		b.t.Fatalf("entering the box: %v", err)
 	}
 	w.Close()
 	go func() {
@@ -148,8 +182,7 @@ func (c *pipeChannel) Close() error {
 func (b *box) rescue(ctx context.Context, supervisor int) error {
 	argv := KillArgv(supervisor)
 	argv[0] = program
-	out, err := b.enter(asEngine, argv...).Output()
-	if err != nil {
+	if out, err := b.engineExec(argv...); err != nil {
 		return fmt.Errorf("kill: %w: %s", err, out)
 	}
 	return nil
@@ -192,14 +225,14 @@ func (b *box) sh(opts runtime.ExecOptions, script string) ran {
 // processes lists what runs in the box besides its first process: supervisors and what they supervise.
 func (b *box) processes() []string {
 	b.t.Helper()
-	out, err := b.enter(asEngine, "ps", "-eo", "pid=,ppid=,stat=,args=").Output()
+	out, err := b.engineExec("ps", "-eo", "pid=,ppid=,stat=,args=")
 	if err != nil {
 		b.t.Fatalf("ps: %v", err)
 	}
 	var list []string
-	for line := range strings.Lines(string(out)) {
+	for line := range strings.Lines(out) {
 		f := strings.Fields(line)
-		if f[0] == "1" || f[3] == "ps" {
+		if f[0] == "1" || f[3] == "ps" || strings.ContainsAny(f[2], "ZX") { // dead, and not quite gone
 			continue
 		}
 		list = append(list, strings.TrimSpace(line))
@@ -261,3 +294,5 @@ func mustTimeOut(t *testing.T, r ran) {
 }
 
 func alive(pid int) bool { return syscall.Kill(pid, 0) == nil }
+
+func goroutines() int { return goruntime.NumGoroutine() }

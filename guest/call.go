@@ -88,8 +88,9 @@ func (c *call) run(ctx context.Context) (out outcome) {
 	}
 	done, requested, started := ctx.Done(), c.requested, c.started
 	var asked time.Time // the command has begun since, if it has
+	ending := false
 	cancel := func() {
-		done = nil
+		done, ending = nil, true
 		overdue = time.After(answerGrace)
 		select {
 		case <-c.requested:
@@ -112,7 +113,7 @@ func (c *call) run(ctx context.Context) (out outcome) {
 			asked, requested = time.Now(), nil
 		case <-started:
 			started = nil
-			if c.timeout > 0 && done != nil {
+			if c.timeout > 0 && !ending {
 				overdue = time.After(c.timeout + keeperGrace + answerGrace)
 			}
 		case <-done:

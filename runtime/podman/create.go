@@ -32,9 +32,6 @@ func (a *api) Create(ctx context.Context, spec engine.Spec) (string, []string, e
 	if err != nil {
 		return "", nil, err
 	}
-	if err := a.portsFree(ctx, spec.Ports); err != nil {
-		return "", nil, err
-	}
 	body := a.translate(spec, image)
 	if spec.Seccomp != "" && spec.Seccomp != "unconfined" {
 		remove, err := a.seccompFile(spec.Seccomp, &body)
@@ -53,32 +50,6 @@ func (a *api) Create(ctx context.Context, spec engine.Spec) (string, []string, e
 			"no such file or directory", "invalid", "must be", "not a valid", "seccomp", "apparmor", "conflict")
 	}
 	return answer.ID, answer.Warnings, nil
-}
-
-// portsFree refuses a host port that another container has. Podman would, too, but its clean-up then takes the rules that make the port
-// work for the one that has it.
-func (a *api) portsFree(ctx context.Context, ports []runtime.Port) error {
-	if !slices.ContainsFunc(ports, func(p runtime.Port) bool { return p.Host != 0 }) {
-		return nil
-	}
-	all, err := a.List(ctx, nil)
-	if err != nil {
-		return err
-	}
-	for _, c := range all {
-		for _, has := range c.Ports {
-			for _, want := range ports {
-				same := want.Host == has.Host.Port() && want.Protocol == has.Protocol
-				if same && (want.HostIP == has.Host.Addr() || want.HostIP.IsUnspecified() || has.Host.Addr().IsUnspecified()) {
-					return &runtime.Error{
-						Kind: runtime.ErrPortInUse, Message: "container " + c.Name + " has the port " + has.Host.String() + "/" + has.Protocol,
-						Hint: "choose another port, or let a free one be chosen",
-					}
-				}
-			}
-		}
-	}
-	return nil
 }
 
 func (a *api) translate(spec engine.Spec, image image) containerSpec {

@@ -93,8 +93,10 @@ func trace(args []string) error {
 		_, err := readSome(fmt.Sprintf("/proc/%d/%s", pid, file))
 		try(file, err)
 	}
-	_, err = os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	_, err = readSome(fmt.Sprintf("/proc/%d/fd/0", pid))
 	try("fd", err)
+	_, err = os.Readlink(fmt.Sprintf("/proc/%d/fd/0", pid))
+	try("a descriptor's name", err)
 	_, err = os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
 	try("exe", err)
 	if fd, err := unix.PidfdOpen(pid, 0); err == nil {

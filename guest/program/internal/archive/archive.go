@@ -70,7 +70,7 @@ func kindOf(err error) wire.Kind {
 		return wire.KindTruncated
 	case errors.As(err, &errno):
 		return errnoKinds[errno]
-	case strings.Contains(err.Error(), "path escapes from parent"): // os.Root has no name for it
+	case escapes(err):
 		return wire.KindInvalid
 	}
 	return wire.KindOther

@@ -29,7 +29,7 @@ func Get(welcome link.Welcome, request *wire.GetRequest, out io.Writer) (Done, e
 	name := absolute(welcome, request.Path)
 	parent, err := os.Open(path.Dir(name))
 	if err != nil {
-		return Done{}, err
+		return Done{}, missing(err)
 	}
 	defer parent.Close()
 	p := &packer{request: request, tw: tar.NewWriter(out), buf: make([]byte, 256<<10), links: map[inode]string{}}
@@ -42,6 +42,14 @@ func Get(welcome link.Welcome, request *wire.GetRequest, out io.Writer) (Done, e
 		err = p.tw.Close()
 	}
 	return p.done, err
+}
+
+// missing says of a path that leads through a file what it means: there is nothing.
+func missing(err error) error {
+	if errors.Is(err, unix.ENOTDIR) {
+		return &failure{wire.KindNotFound, err}
+	}
+	return err
 }
 
 type packer struct {
@@ -65,7 +73,7 @@ func (p *packer) pack(dir int, base, as string, depth int) error {
 		if depth > 1 && err == unix.ENOENT {
 			return nil // gone meanwhile
 		}
-		return named("packing", as, err)
+		return named("packing", as, missing(err))
 	}
 	var err error
 	switch st.Mode & unix.S_IFMT {

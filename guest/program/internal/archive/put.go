@@ -195,9 +195,9 @@ func (u *unpacker) hardLink(dir *os.File, base string, hdr *tar.Header) error {
 		return err
 	}
 	defer unix.Close(fd)
-	from, err := u.dir(path.Dir(source))
+	from, err := u.find(path.Dir(source), false)
 	if err != nil {
-		return err
+		return fail(wire.KindInvalid, "a hard link to %s: %w", hdr.Linkname, err)
 	}
 	var st unix.Stat_t
 	if err := unix.Fstatat(int(from.Fd()), path.Base(source), &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -17,7 +19,8 @@ import (
 // done in a directory is done by its descriptor and a name without a slash, which no link can lead away.
 type tree struct {
 	root     *os.Root
-	uid, gid int // the sandbox's user
+	path     string // absolute, and without links when the tree was opened
+	uid, gid int    // the sandbox's user
 	// last is the directory that was used last, since archives go directory by directory.
 	last     *os.File
 	lastName string
@@ -37,7 +40,12 @@ func openTree(dir string, create bool, uid, gid int) (*tree, error) {
 		}
 		return nil, err
 	}
-	return &tree{root: root, uid: uid, gid: gid}, nil
+	real, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		root.Close()
+		return nil, err
+	}
+	return &tree{root: root, path: real, uid: uid, gid: gid}, nil
 }
 
 func (t *tree) close() {
@@ -89,12 +97,15 @@ func makeDir(parent int, base string, mode uint32, uid, gid int) (made bool, err
 }
 
 // dir gives a directory of the tree, made with its parents where it is missing. It is valid until the next call.
-func (t *tree) dir(name string) (*os.File, error) {
+func (t *tree) dir(name string) (*os.File, error) { return t.find(name, true) }
+
+// find is dir, and makes nothing without create.
+func (t *tree) find(name string, create bool) (*os.File, error) {
 	if t.last != nil && t.lastName == name {
 		return t.last, nil
 	}
-	f, err := t.root.OpenFile(name, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK, 0)
-	if errors.Is(err, fs.ErrNotExist) && name != "." {
+	f, err := t.open(name)
+	if create && errors.Is(err, fs.ErrNotExist) && name != "." {
 		if _, err := t.root.Lstat(name); err == nil {
 			return nil, fail(wire.KindInvalid, "%s is a link that leads nowhere", name)
 		}
@@ -105,7 +116,7 @@ func (t *tree) dir(name string) (*os.File, error) {
 		if _, err := makeDir(int(parent.Fd()), path.Base(name), 0o755, t.uid, t.gid); err != nil {
 			return nil, named("making", name, err)
 		}
-		f, err = t.root.OpenFile(name, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK, 0)
+		f, err = t.open(name)
 		if err != nil {
 			return nil, err
 		}
@@ -117,6 +128,63 @@ func (t *tree) dir(name string) (*os.File, error) {
 	}
 	t.last, t.lastName = f, name
 	return f, nil
+}
+
+// open opens a directory that is there.
+func (t *tree) open(name string) (*os.File, error) {
+	const flags = os.O_RDONLY | unix.O_DIRECTORY | unix.O_NONBLOCK
+	f, err := t.root.OpenFile(name, flags, 0)
+	if !escapes(err) {
+		return f, err
+	}
+	if name, err = t.plain(name); err != nil {
+		return nil, err
+	}
+	return t.root.OpenFile(name, flags, 0)
+}
+
+// plain is a name without the links that are in it. os.Root takes absolute links for ways out, also those that lead below the directory. What
+// this gives is only a name: whoever opens it has os.Root look at it again.
+func (t *tree) plain(name string) (string, error) {
+	const maxLinks = 40 // as the kernel has it
+	out := fail(wire.KindInvalid, "%s leads out of the directory", name)
+	at, rest := ".", strings.Split(name, "/")
+	for links := 0; len(rest) > 0; {
+		part := rest[0]
+		rest = rest[1:]
+		if part == "" || part == "." {
+			continue
+		}
+		if part == ".." {
+			if at == "." {
+				return "", out
+			}
+			at = path.Dir(at)
+			continue
+		}
+		target, err := t.root.Readlink(path.Join(at, part))
+		if err != nil { // no link, or not there
+			at = path.Join(at, part)
+			continue
+		}
+		if links++; links > maxLinks {
+			return "", &fs.PathError{Op: "following", Path: name, Err: unix.ELOOP}
+		}
+		if path.IsAbs(target) {
+			below, ok := strings.CutPrefix(path.Clean(target)+"/", strings.TrimSuffix(t.path, "/")+"/")
+			if !ok {
+				return "", out
+			}
+			at, target = ".", below
+		}
+		rest = append(strings.Split(target, "/"), rest...)
+	}
+	return at, nil
+}
+
+// escapes says whether os.Root has refused to leave its directory. It has no name for that.
+func escapes(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "path escapes from parent")
 }
 
 // remove removes a name with everything below it. One that is not there is no error.
@@ -132,10 +200,18 @@ func (t *tree) remove(name string) error {
 		t.last.Close()
 		t.last = nil
 	}
-	if err := t.root.RemoveAll(local); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	err = t.root.RemoveAll(local)
+	if escapes(err) {
+		var parent string
+		if parent, err = t.plain(path.Dir(local)); err != nil {
+			return err
+		}
+		err = t.root.RemoveAll(path.Join(parent, path.Base(local)))
 	}
-	return nil
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // named says what an error was about.

@@ -95,27 +95,20 @@ func Run(dir string) error {
 // end the sandbox: that is what happens when we return.
 func (k *keeper) sweeper() error {
 	for range k.sweep {
-		// A dead child stays a child as long as somebody traces it, so this does not spin.
-		for wait := time.Millisecond; hasChildren(); wait = min(2*wait, time.Second) {
-			err := k.fs.KillBelow(context.Background(), os.Getpid())
-			if errors.Is(err, proc.ErrLeft) {
-				break // another user's: the host will end it
-			}
-			if err != nil {
-				return fmt.Errorf("looking for orphans: %w", err)
-			}
-			time.Sleep(wait)
+		err := k.fs.KillBelow(context.Background(), os.Getpid(), hasChildren)
+		if err != nil && !errors.Is(err, proc.ErrLeft) { // what is left is another user's: the host will end it
+			return fmt.Errorf("looking for orphans: %w", err)
 		}
 	}
 	return nil
 }
 
 // hasChildren asks the kernel, which reaps by itself since SIGCHLD is ignored.
-func hasChildren() bool {
+func hasChildren() (bool, error) {
 	for {
 		_, err := unix.Wait4(-1, nil, unix.WNOHANG|unix.WALL, nil)
 		if err != unix.EINTR {
-			return err == nil
+			return err == nil, nil
 		}
 	}
 }
@@ -125,7 +118,7 @@ func (k *keeper) shutdown() error {
 	_ = unix.Kill(-1, unix.SIGTERM)
 	_ = unix.Kill(-1, unix.SIGCONT) // what is stopped would not see it
 	for {
-		all, _, err := k.fs.All()
+		all, err := k.fs.All()
 		if err != nil {
 			return err
 		}

@@ -16,17 +16,20 @@ var ErrLeft = errors.New("processes are left that could not be ended")
 // stopRounds bounds how often new processes are looked for before the killing begins.
 const stopRounds = 32
 
-// KillBelow ends all descendants of root, but not root, and returns when none is left. First it stops them until no new one shows up: what is
-// stopped cannot start others, and still counts against the limit on processes, so that something that forks faster than
-// it could be killed comes to a stand.
-func (fs *FS) KillBelow(ctx context.Context, root int) error {
+// KillBelow ends all descendants of root, but not root, and returns when none is left: left is what the kernel says of that, since a look at /proc
+// can miss who is born and dies meanwhile. First it stops them until no new one shows up: what is stopped cannot start others, and still
+// counts against the limit on processes, so that something that forks faster than it could be killed comes to a stand.
+func (fs *FS) KillBelow(ctx context.Context, root int, left func() (bool, error)) error {
+	if some, err := left(); err != nil || !some {
+		return err
+	}
 	type id struct {
 		pid   int
 		start uint64
 	}
 	stopped := map[id]bool{}
 	for range stopRounds {
-		all, _, err := fs.All()
+		all, err := fs.All()
 		if err != nil {
 			return err
 		}
@@ -41,17 +44,17 @@ func (fs *FS) KillBelow(ctx context.Context, root int) error {
 		}
 		signal(tree, all, unix.SIGSTOP)
 	}
-	for wait := time.Millisecond; ; wait = min(2*wait, 50*time.Millisecond) {
-		all, torn, err := fs.All()
+	for wait := time.Millisecond; ; wait = min(2*wait, 20*time.Millisecond) {
+		all, err := fs.All()
 		if err != nil {
 			return err
 		}
 		tree := below(all, root)
-		if len(tree) == 0 && !torn {
-			return nil
-		}
-		if killed := signal(tree, all, unix.SIGKILL); killed == 0 && len(tree) > 0 {
+		if taken := signal(tree, all, unix.SIGKILL); taken == 0 && len(tree) > 0 {
 			return ErrLeft
+		}
+		if some, err := left(); err != nil || !some {
+			return err
 		}
 		select {
 		case <-time.After(wait):
@@ -68,7 +71,7 @@ func below(all []Process, root int) []Process {
 		children[p.Parent] = append(children[p.Parent], p)
 	}
 	var tree []Process
-	seen := map[int]bool{} // a torn picture may even hold a circle
+	seen := map[int]bool{} // processes come and go while one looks: there may even be a circle
 	for next := []int{root}; len(next) > 0; next = next[1:] {
 		if seen[next[0]] {
 			continue

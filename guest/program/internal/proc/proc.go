@@ -64,20 +64,19 @@ func (fs *FS) Same(p Process) (bool, error) {
 	return err == nil && now.Alive && now.Start == p.Start, err
 }
 
-// All looks at all processes. torn says that the picture does not fit together, because processes came and went meanwhile: the parent of one is
-// not in it.
-func (fs *FS) All() (all []Process, torn bool, err error) {
+// All looks at all processes, one after the other.
+func (fs *FS) All() ([]Process, error) {
 	fd, err := unix.Openat(int(fs.dir.Fd()), ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	dir := os.NewFile(uintptr(fd), "/proc")
 	defer dir.Close()
 	names, err := dir.Readdirnames(-1)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	seen := map[int]bool{0: true}
+	var all []Process
 	for _, name := range names {
 		pid, err := strconv.Atoi(name)
 		if err != nil {
@@ -88,14 +87,27 @@ func (fs *FS) All() (all []Process, torn bool, err error) {
 			continue
 		}
 		if err != nil {
-			return nil, false, err
+			return nil, err
 		}
-		all, seen[pid] = append(all, p), true
+		all = append(all, p)
 	}
-	for _, p := range all {
-		torn = torn || !seen[p.Parent]
+	return all, nil
+}
+
+// HasChildren says whether a process's first thread has children. For the first process of a sandbox, those are all that it adopted. Kernels that
+// do not tell are asked by a look at all processes.
+func (fs *FS) HasChildren(pid int) (bool, error) {
+	fd, err := unix.Openat(int(fs.dir.Fd()), fmt.Sprintf("%d/task/%[1]d/children", pid), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if gone(err) {
+		all, err := fs.All()
+		return len(below(all, pid)) > 0, err
 	}
-	return all, torn, nil
+	if err != nil {
+		return false, err
+	}
+	defer unix.Close(fd)
+	n, err := unix.Read(fd, make([]byte, 16))
+	return n > 0, err
 }
 
 // Link reads a symbolic link below /proc.

@@ -63,6 +63,7 @@ func (s *supervisor) exec(request *wire.ExecRequest) wire.Result {
 	if err != nil {
 		return failed(wire.KindOther, err)
 	}
+	_ = s.host.w.Write(wire.TypeStarted, nil) // before the command can do anything to us
 	ooms := oomCounter{oomKills()}
 	leader, err := start(path, request.Argv, env, streams)
 	streams.started(err == nil)
@@ -72,7 +73,6 @@ func (s *supervisor) exec(request *wire.ExecRequest) wire.Result {
 	ended := s.reap(leader)
 	_ = os.WriteFile("/proc/"+strconv.Itoa(leader)+"/oom_score_adj", []byte(strconv.Itoa(childOOMScore)), 0)
 	_ = os.Chdir("/") // do not hold the command's directory
-	_ = s.host.w.Write(wire.TypeStarted, nil)
 	streams.run()
 
 	result := s.wait(ended, deadline, streams, ooms)
@@ -114,18 +114,14 @@ const killTime = 10 * time.Second
 func (s *supervisor) killTree() error {
 	ctx, cancel := context.WithTimeout(context.Background(), killTime)
 	defer cancel()
-	for {
-		if err := s.fs.KillBelow(ctx, os.Getpid()); err != nil {
-			return err
-		}
+	return s.fs.KillBelow(ctx, os.Getpid(), func() (bool, error) {
 		select {
-		case <-s.empty: // the kernel agrees
-			return nil
-		case <-ctx.Done():
-			return proc.ErrLeft
-		case <-time.After(5 * time.Millisecond):
+		case <-s.empty:
+			return false, nil
+		default:
+			return true, nil
 		}
-	}
+	})
 }
 
 // reap waits for all children, those that were adopted included, and tells the leader's status. When there are no children there

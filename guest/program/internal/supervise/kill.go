@@ -18,8 +18,8 @@ import (
 // keeperPID is the sandbox's first process, which gets what has lost its supervisor.
 const keeperPID = 1
 
-// Kill ends what a supervisor supervises, the supervisor, and everything that has lost its own. It needs every capability, and returns nil when nothing
-// of it is left. A pid of 0, or of a process that is gone, ends only what is left over.
+// Kill ends a supervisor, what it supervises, and everything else that has lost its own. It needs every capability, or the user that all of it runs as,
+// and returns nil when nothing of it is left. A pid of 0, or of a process that is gone, ends only what is left over.
 func Kill(arg string) error {
 	if err := self.Harden(); err != nil {
 		return err
@@ -44,14 +44,11 @@ func Kill(arg string) error {
 			return err
 		}
 	}
-	return fs.KillBelow(ctx, keeperPID)
+	return fs.KillBelow(ctx, keeperPID, func() (bool, error) { return fs.HasChildren(keeperPID) })
 }
 
-// killSupervisor ends the tree first, while whatever loses its parent still comes to the supervisor.
+// killSupervisor makes orphans of what it supervises: the first process adopts them.
 func killSupervisor(ctx context.Context, fs *proc.FS, target proc.Process) error {
-	if err := fs.KillBelow(ctx, target.PID); err != nil {
-		return err
-	}
 	if err := unix.Kill(target.PID, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
 		return err
 	}

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"archive/tar"
+	"io"
+	"strings"
+	"testing"
+)
+
+func TestRemote(t *testing.T) {
+	for _, c := range []struct {
+		arg, name, path string
+		remote          bool
+	}{
+		{"box:/a", "box", "/a", true},
+		{"box:a:b", "box", "a:b", true},
+		{"box:", "box", ".", true},
+		{"a", "", "a", false},
+		{"-", "", "-", false},
+		{"./a:b", "", "./a:b", false},
+		{"/a:b", "", "/a:b", false},
+		{"dir/a:b", "", "dir/a:b", false},
+		{":a", "", ":a", false},
+	} {
+		name, path, remote := remote(c.arg)
+		if name != c.name || path != c.path || remote != c.remote {
+			t.Errorf("%q: got %q, %q, %v", c.arg, name, path, remote)
+		}
+	}
+}
+
+func TestCopyArchives(t *testing.T) {
+	f := withBox()
+	f.callWith(t, t.Context(), "an archive", "cp", "-", "box:/dir").want(t, 0, "", "")
+	if f.put.String() != "an archive" || f.putDir != "/dir" || !f.putOptions.CreateDir || f.putOptions.KeepOwner {
+		t.Errorf("put %q at %q with %+v", f.put.String(), f.putDir, f.putOptions)
+	}
+	f.get = func(path string, w io.Writer) error {
+		tw := tar.NewWriter(w)
+		if err := tw.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: strings.TrimPrefix(path, "/") + "/", Mode: 0o755}); err != nil {
+			return err
+		}
+		return tw.Close()
+	}
+	c := f.call(t, "cp", "box:/dir", "-")
+	header, err := tar.NewReader(strings.NewReader(c.stdout)).Next()
+	if err != nil || header.Name != "dir/" {
+		t.Errorf("cp box:/dir -: %v, %v, %+v", header, err, c)
+	}
+	f.call(t, "cp", "-", "none:/dir").want(t, 125, "", "not found")
+}

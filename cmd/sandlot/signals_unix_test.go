@@ -1,0 +1,39 @@
+//go:build unix
+
+package main
+
+import (
+	"context"
+	"errors"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func TestSignals(t *testing.T) {
+	aborted := make(chan int, 1)
+	ctx, stop := withSignals(t.Context(), func(code int) { aborted <- code })
+	defer stop()
+	raise(t, syscall.SIGTERM)
+	<-ctx.Done()
+	var sig *signalError
+	if !errors.As(context.Cause(ctx), &sig) || sig.number() != 15 {
+		t.Errorf("the context ended with %v, want SIGTERM", context.Cause(ctx))
+	}
+	raise(t, syscall.SIGINT)
+	select {
+	case code := <-aborted:
+		if code != 130 {
+			t.Errorf("the second signal exits with %d, want 130", code)
+		}
+	case <-time.After(time.Minute):
+		t.Error("the second signal did not abort")
+	}
+}
+
+func raise(t *testing.T, sig syscall.Signal) {
+	t.Helper()
+	if err := syscall.Kill(syscall.Getpid(), sig); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,217 @@
+//go:build unix
+
+// Package readme proves that what README.md shows is so: its commands and programs run, on each engine that SANDLOT_TEST_ENGINES names, and
+// print what it says that they print. It has tests only.
+package readme
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/sandlot-dev/sandlot/runtime"
+	"github.com/sandlot-dev/sandlot/runtime/auto"
+)
+
+const root = "../.."
+
+// A block is a fenced block, with what it prints if the next block says that.
+type block struct {
+	language, text string
+	prints         string
+	hasOutput      bool
+}
+
+func readme(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+var fence = regexp.MustCompile("(?ms)^```([a-z]*)\n(.*?)^```$")
+
+// blocks are those of the README. A block without a language is what the one before prints.
+func blocks(t *testing.T) (list []block) {
+	t.Helper()
+	for _, m := range fence.FindAllStringSubmatch(readme(t), -1) {
+		language, text := m[1], m[2]
+		switch language {
+		case "sh", "go":
+			list = append(list, block{language: language, text: text})
+		case "":
+			last := &list[len(list)-1]
+			last.prints, last.hasOutput = text, true
+		default:
+			t.Fatalf("a block of language %q: this test runs sh and go only", language)
+		}
+	}
+	return list
+}
+
+func of(t *testing.T, language string) (list []block) {
+	t.Helper()
+	for _, b := range blocks(t) {
+		if b.language == language {
+			list = append(list, b)
+		}
+	}
+	if len(list) == 0 {
+		t.Fatalf("the README has no block of language %s any more", language)
+	}
+	return list
+}
+
+// onEngines runs test on each engine.
+func onEngines(t *testing.T, test func(t *testing.T, url string)) {
+	t.Helper()
+	engines := strings.Fields(os.Getenv("SANDLOT_TEST_ENGINES"))
+	if len(engines) == 0 {
+		t.Fatal("SANDLOT_TEST_ENGINES names no engine: run make test, or set it to NAME=URL pairs")
+	}
+	for _, pair := range engines {
+		name, url, _ := strings.Cut(pair, "=")
+		t.Run(name, func(t *testing.T) { test(t, url) })
+	}
+}
+
+// build compiles a package or file of the module.
+func build(t *testing.T, name, what string) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), name)
+	cmd := exec.Command("go", "build", "-o", program, what)
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return program
+}
+
+// check runs cmd and compares what it prints.
+func check(t *testing.T, cmd *exec.Cmd, b block) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	cmd.Dir, cmd.Stdout, cmd.Stderr = root, &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		t.Errorf("%v\n%s\nfrom\n%s", err, stderr.String(), b.text)
+	}
+	if b.hasOutput && stdout.String() != b.prints {
+		t.Errorf("prints\n%s\nand the README says\n%s\nstderr:\n%s", stdout.String(), b.prints, stderr.String())
+	}
+}
+
+// make are commands that run this test themselves, so that it cannot run them: it looks whether they are there.
+var isMake = regexp.MustCompile(`^make ([a-z-]+)`)
+
+// created are the names of sandboxes that stay.
+var created = regexp.MustCompile(`create --name ([a-z-]+)`)
+
+func TestShell(t *testing.T) {
+	dir := filepath.Dir(build(t, "sandlot", "./cmd/sandlot"))
+	onEngines(t, func(t *testing.T, url string) {
+		for _, b := range of(t, "sh") {
+			if isMake.MatchString(b.text) {
+				continue
+			}
+			shell := func(script string) *exec.Cmd {
+				cmd := exec.Command("bash", "-euo", "pipefail", "-c", script)
+				cmd.Env = append(os.Environ(), "SANDLOT_RUNTIME="+url, "PATH="+dir+":"+os.Getenv("PATH"))
+				return cmd
+			}
+			check(t, shell(b.text), b)
+			for _, made := range created.FindAllStringSubmatch(b.text, -1) { // left where a line before its removal failed
+				_ = shell("sandlot rm " + made[1]).Run()
+			}
+		}
+	})
+}
+
+func TestMake(t *testing.T) {
+	found := 0
+	for _, b := range of(t, "sh") {
+		if !isMake.MatchString(b.text) {
+			continue
+		}
+		for line := range strings.Lines(b.text) {
+			m := isMake.FindStringSubmatch(line)
+			if m == nil {
+				t.Fatalf("%q stands among make's commands, where nothing runs it", line)
+			}
+			found++
+			cmd := exec.Command("make", "--dry-run", m[1])
+			cmd.Dir = root
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("make %s: %v\n%s", m[1], err, out)
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("the README names no make command any more")
+	}
+}
+
+func TestGo(t *testing.T) {
+	for _, b := range of(t, "go") {
+		source := filepath.Join(t.TempDir(), "main.go")
+		if err := os.WriteFile(source, []byte(b.text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		program := build(t, "program", source)
+		onEngines(t, func(t *testing.T, url string) {
+			cmd := exec.Command(program)
+			cmd.Env = append(os.Environ(), "SANDLOT_RUNTIME="+url)
+			check(t, cmd, b)
+		})
+	}
+}
+
+// TestTable compares the table of what is guaranteed where with what each engine says of itself.
+func TestTable(t *testing.T) {
+	onEngines(t, func(t *testing.T, url string) {
+		rt, err := auto.Open(t.Context(), url, auto.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer rt.Close()
+		info, err := rt.Info(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		column := map[string]int{"docker": 1, "podman": 2}[info.Runtime]
+		if info.Runtime == "podman" && info.Rootless {
+			column = map[int]int{2: 3, 1: 4}[info.CgroupVersion]
+		}
+		_, table, _ := strings.Cut(readme(t), "\n| capability |")
+		table, _, _ = strings.Cut(table, "\n\n")
+		rows := strings.Split(table, "\n")[2:]
+		if len(rows) == 0 || column == 0 {
+			t.Fatalf("no table, or no column for %+v", info)
+		}
+		for _, row := range rows {
+			cells := strings.Split(strings.Trim(row, "| "), " | ")
+			for _, name := range strings.Split(cells[0], ", ") {
+				name := runtime.Capability(strings.Trim(name, "`"))
+				want, decided := map[string]bool{"yes": true, "refused": false}[cells[column]]
+				if decided && info.Capabilities.Has(name) != want {
+					t.Errorf("the README says %q to %s, and the engine %+v", cells[column], name, info.Capabilities[name])
+				}
+			}
+		}
+	})
+}
+
+var link = regexp.MustCompile(`\]\(([^)#:]+)\)`)
+
+func TestLinks(t *testing.T) {
+	for _, m := range link.FindAllStringSubmatch(readme(t), -1) {
+		if _, err := os.Stat(filepath.Join(root, m[1])); err != nil {
+			t.Errorf("a link leads nowhere: %v", err)
+		}
+	}
+}

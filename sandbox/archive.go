@@ -1,0 +1,100 @@
+package sandbox
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"io"
+
+	"github.com/sandlot-dev/sandlot/runtime"
+)
+
+// PutArchive unpacks a tar stream below dir, as [runtime.Runtime].PutArchive says.
+func (s *Sandbox) PutArchive(ctx context.Context, dir string, archive io.Reader, opts runtime.PutArchiveOptions) (runtime.PutArchiveResult, error) {
+	if err := s.open("put archive"); err != nil {
+		return runtime.PutArchiveResult{}, fileError(err)
+	}
+	result, err := s.rt.PutArchive(ctx, s.id, dir, archive, opts)
+	return result, fileError(err)
+}
+
+// GetArchive writes a file or directory as a tar stream, as [runtime.Runtime].GetArchive says. Whatever ran in the sandbox chose its
+// names, links and sizes: unpack it with care, or use [Sandbox.GetDir].
+func (s *Sandbox) GetArchive(ctx context.Context, name string, w io.Writer, opts runtime.GetArchiveOptions) (runtime.GetArchiveResult, error) {
+	if err := s.open("get archive"); err != nil {
+		return runtime.GetArchiveResult{}, fileError(err)
+	}
+	result, err := s.rt.GetArchive(ctx, s.id, name, w, opts)
+	return result, fileError(err)
+}
+
+// entries reads the archive of name and calls visit for each entry, in the caller's goroutine. It returns when the runtime has.
+func (s *Sandbox) entries(
+	ctx context.Context, name string, opts runtime.GetArchiveOptions, visit func(*tar.Header, io.Reader) error,
+) error {
+	return pipe(ctx, func(ctx context.Context, w io.Writer) error {
+		_, err := s.GetArchive(ctx, name, w, opts)
+		return err
+	}, func(r io.Reader) error {
+		err := readAll(r, visit)
+		if errors.Is(err, errNoArchive) {
+			return unexpected("get archive", name, "what is no archive")
+		}
+		return err
+	})
+}
+
+var errNoArchive = errors.New("no archive")
+
+// readAll calls visit for each entry of an archive, of which there must be one, and reads to the end of what little may come after it.
+func readAll(r io.Reader, visit func(*tar.Header, io.Reader) error) error {
+	archive := tar.NewReader(r)
+	for first := true; ; first = false {
+		header, err := archive.Next()
+		switch {
+		case err == io.EOF && !first:
+			const padding = 1 << 20
+			if n, err := io.Copy(io.Discard, io.LimitReader(r, padding)); err != nil || n < padding {
+				return err
+			}
+			return errNoArchive
+		case err == io.EOF, errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, tar.ErrHeader):
+			return errNoArchive
+		case err != nil:
+			return err
+		}
+		if err := visit(header, archive); err != nil {
+			return err
+		}
+	}
+}
+
+// pipe lets use read what write writes, in a goroutine of its own, and returns when both have. Of two errors the first is
+// returned, the other being its consequence. When use returns, write's context is done and its writer fails.
+func pipe(ctx context.Context, write func(context.Context, io.Writer) error, use func(io.Reader) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	r, w := io.Pipe()
+	written := make(chan error, 1)
+	go func() {
+		err := write(ctx, w)
+		written <- err // before use can see it
+		w.CloseWithError(err)
+	}()
+	useErr := use(r)
+	select {
+	case err := <-written:
+		if err != nil {
+			return err
+		}
+		return useErr
+	default:
+	}
+	cancel()
+	notRead := errors.New("it is not read any more")
+	r.CloseWithError(notRead)
+	if err := <-written; useErr == nil && !errors.Is(err, notRead) && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return useErr
+}

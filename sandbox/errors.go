@@ -1,0 +1,38 @@
+package sandbox
+
+import (
+	"errors"
+	"io/fs"
+
+	"github.com/sandlot-dev/sandlot/runtime"
+)
+
+// A matching error matches a second error as well, and reads as the first.
+type matching struct{ err, also error }
+
+func (e matching) Error() string   { return e.err.Error() }
+func (e matching) Unwrap() []error { return []error{e.err, e.also} }
+
+// fileError makes an error about a file match the errors of package fs.
+func fileError(err error) error {
+	for _, m := range []matching{
+		{runtime.ErrFileNotFound, fs.ErrNotExist},
+		{runtime.ErrPermission, fs.ErrPermission},
+		{runtime.ErrInvalid, fs.ErrInvalid},
+		{runtime.ErrClosed, fs.ErrClosed},
+	} {
+		if errors.Is(err, m.err) {
+			return matching{err, m.also}
+		}
+	}
+	return err
+}
+
+func invalid(op, id, message, hint string) error {
+	return fileError(&runtime.Error{Op: op, ID: id, Kind: runtime.ErrInvalid, Message: message, Hint: hint})
+}
+
+// unexpected is an error about what came from the sandbox and no honest one sends.
+func unexpected(op, id, message string) error {
+	return &runtime.Error{Op: op, ID: id, Kind: runtime.ErrConnectionLost, Message: "the sandbox sent " + message}
+}
