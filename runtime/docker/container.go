@@ -15,8 +15,12 @@ func (a *api) Start(ctx context.Context, id string) error {
 	return startError(a.cli.ContainerStart(ctx, id, container.StartOptions{}))
 }
 
-// Stop implements engine.API. The daemon counts in whole seconds.
+// Stop implements engine.API. The daemon counts in whole seconds. Also without any it sends the stop signal first, which a process may be fast
+// enough to act on; so what has no grace is killed before.
 func (a *api) Stop(ctx context.Context, id string, grace time.Duration) error {
+	if grace <= 0 {
+		_ = a.cli.ContainerKill(ctx, id, "KILL") // what is wrong, the stop says as well
+	}
 	seconds := int(math.Ceil(grace.Seconds()))
 	err := a.cli.ContainerStop(ctx, id, container.StopOptions{Timeout: &seconds})
 	if cerrdefs.IsNotModified(err) {
