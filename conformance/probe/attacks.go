@@ -30,18 +30,16 @@ func setDefault(s syscall.Signal) {
 // burn BYTES uses memory, says how much it got each 16 MiB, and stays when it has all.
 func burn(args []string) int {
 	const step = 16 << 20
-	var kept [][]byte
-	for got := 0; got < number(args, 0); got += step {
-		b := make([]byte, step)
-		for i := 0; i < len(b); i += 4096 {
-			b[i] = 1
+	all := make([]byte, number(args, 0))
+	for i := 0; i < len(all); i += 4096 {
+		all[i] = 1
+		if (i+4096)%step == 0 {
+			fmt.Printf("%d\n", i+4096)
 		}
-		kept = append(kept, b)
-		fmt.Printf("%d\n", got+step)
 	}
 	ready()
 	forever()
-	runtime.KeepAlive(kept)
+	runtime.KeepAlive(all)
 	return 0
 }
 
