@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sandlot-dev/sandlot/guest/wire"
 	"github.com/sandlot-dev/sandlot/runtime"
 )
 
@@ -203,14 +204,6 @@ type endless struct{}
 
 func (endless) Read(p []byte) (int, error) { return len(p), nil }
 
-type readerFunc func([]byte) (int, error)
-
-func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
-
-type writerFunc func([]byte) (int, error)
-
-func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
-
 func TestExecMuchData(t *testing.T) {
 	b := newBox(t, asUser, "/")
 	const size = 64 << 20
@@ -362,4 +355,43 @@ func TestExecWriteError(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	b.mustBeEmpty()
+}
+
+// A guest whose host talks nonsense ends, with everything that it started.
+func TestServeGarbage(t *testing.T) {
+	b := newBox(t, asUser, "/")
+	request := func(w *wire.Writer) {
+		_ = w.WriteRequest(wire.Request{Exec: &wire.ExecRequest{Argv: [][]byte{[]byte("sleep"), []byte("4321")}, Stdin: true}})
+	}
+	for name, send := range map[string]func(ch *pipeChannel, w *wire.Writer){
+		"nothing":         func(ch *pipeChannel, w *wire.Writer) {},
+		"noise":           func(ch *pipeChannel, w *wire.Writer) { _, _ = io.CopyN(ch, &pattern{n: 77}, 1<<20) },
+		"text":            func(ch *pipeChannel, w *wire.Writer) { _, _ = io.WriteString(ch, "GET / HTTP/1.0\r\n\r\n") },
+		"no request":      func(ch *pipeChannel, w *wire.Writer) { _ = w.Write(wire.TypeData, []byte("x")) },
+		"empty request":   func(ch *pipeChannel, w *wire.Writer) { _ = w.Write(wire.TypeRequest, []byte("{}")) },
+		"half a request":  func(ch *pipeChannel, w *wire.Writer) { _ = w.Write(wire.TypePart, []byte(`{"exec"`)) },
+		"then nothing":    func(ch *pipeChannel, w *wire.Writer) { request(w) },
+		"then noise":      func(ch *pipeChannel, w *wire.Writer) { request(w); _, _ = io.CopyN(ch, &pattern{n: 77}, 1<<20) },
+		"request again":   func(ch *pipeChannel, w *wire.Writer) { request(w); request(w) },
+		"data too early":  func(ch *pipeChannel, w *wire.Writer) { request(w); flood(w) },
+		"data at the end": func(ch *pipeChannel, w *wire.Writer) { request(w); _ = w.Write(wire.TypeEOF, nil); flood(w) },
+		"guest's types":   func(ch *pipeChannel, w *wire.Writer) { request(w); _ = w.WriteResult(wire.Result{}) },
+	} {
+		ch := b.serve(asUser)
+		go func() { _, _ = io.Copy(io.Discard, ch.out) }()
+		send(ch, wire.NewWriter(ch))
+		ch.CloseWrite()
+		within(t, name, func() { <-ch.ended })
+		b.mustBeEmpty()
+	}
+	b.mustLive()
+}
+
+// flood sends more than any guest allows.
+func flood(w *wire.Writer) {
+	for range 64 {
+		if w.Write(wire.TypeData, make([]byte, wire.MaxData)) != nil {
+			return
+		}
+	}
 }
