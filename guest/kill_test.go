@@ -272,13 +272,13 @@ func TestRescueOfAnotherUsersTree(t *testing.T) {
 		"sh", "-c", "setpriv --reuid=12346 --clear-groups sleep 4321 & sleep 4321")
 	mustTimeOut(t, r)
 	b.mustBeEmpty()
-	failed := errors.New("no rescue")
+	failed, left := errors.New("no rescue"), 0
 	_, err := Exec(context.Background(), b.serve(as), []string{"sh", "-c", "setpriv --reuid=12346 --clear-groups sleep 4321 & sleep 4321"},
-		runtime.ExecOptions{Timeout: 500 * time.Millisecond}, func(context.Context, int) error { return failed })
+		runtime.ExecOptions{Timeout: 500 * time.Millisecond}, func(_ context.Context, pid int) error { left = pid; return failed })
 	if !errors.Is(err, failed) || !errors.Is(err, runtime.ErrTimeout) {
 		t.Errorf("%v", err)
 	}
-	if err := b.rescue(context.Background(), 0); err != nil {
+	if err := b.rescue(context.Background(), left); err != nil {
 		t.Error(err)
 	}
 	b.mustBeEmpty()
