@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -253,6 +254,32 @@ func TestGuestCannotBeReadOrTraced(t *testing.T) {
 				t.Errorf("tracing does not work at all here: %+v", r)
 			}
 		})
+	}
+}
+
+// The first process does without the host: it keeps deadlines, and ends what has lost its supervisor.
+func TestKeeperAlone(t *testing.T) {
+	b := newBox(t, asUser, "/")
+	other := b.bystander()
+	for name, harm := range map[string]string{
+		"kill":     "kill -KILL $PPID; sleep 4321",
+		"kill all": "(setsid sleep 4321 &); kill -KILL -1; sleep 4321",
+		"rabbit":   "HOSTILE rabbit; HOSTILE rabbit; kill -KILL $PPID; HOSTILE rabbit",
+		"stop":     "setsid sleep 4321 & kill -STOP -1; HOSTILE rabbit; sleep 4321",
+	} {
+		ch := b.serve(asUser)
+		within(t, name, func() {
+			_, err := Exec(context.Background(), ch, []string{"sh", "-c", script(harm)}, runtime.ExecOptions{Timeout: 500 * time.Millisecond}, nil)
+			if err == nil {
+				t.Errorf("%s: no error", name)
+			}
+		})
+		b.waitFor(func(lines []string) bool {
+			return !slices.ContainsFunc(lines, func(line string) bool {
+				return !strings.Contains(line, program) && !strings.HasPrefix(line, other+" ")
+			})
+		})
+		b.mustHold(name, other)
 	}
 }
 
