@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -256,6 +257,32 @@ func TestGuestCannotBeReadOrTraced(t *testing.T) {
 	}
 }
 
+// The first process does without the host: it keeps deadlines, and ends what has lost its supervisor.
+func TestKeeperAlone(t *testing.T) {
+	b := newBox(t, asUser, "/")
+	other := b.bystander()
+	for name, harm := range map[string]string{
+		"kill":     "kill -KILL $PPID; sleep 4321",
+		"kill all": "(setsid sleep 4321 &); kill -KILL -1; sleep 4321",
+		"rabbit":   "HOSTILE rabbit; HOSTILE rabbit; kill -KILL $PPID; HOSTILE rabbit",
+		"stop":     "setsid sleep 4321 & kill -STOP -1; HOSTILE rabbit; sleep 4321",
+	} {
+		ch := b.serve(asUser)
+		within(t, name, func() {
+			_, err := Exec(context.Background(), ch, []string{"sh", "-c", script(harm)}, runtime.ExecOptions{Timeout: 500 * time.Millisecond}, nil)
+			if err == nil {
+				t.Errorf("%s: no error", name)
+			}
+		})
+		b.waitFor(func(lines []string) bool {
+			return !slices.ContainsFunc(lines, func(line string) bool {
+				return !strings.Contains(line, program) && !strings.HasPrefix(line, other+" ")
+			})
+		})
+		b.mustHold(name, other)
+	}
+}
+
 // A supervisor of another user is out of the first process's reach. The host ends its tree.
 func TestRescueOfAnotherUsersTree(t *testing.T) {
 	b := newBox(t, asUser, "/")
@@ -272,13 +299,13 @@ func TestRescueOfAnotherUsersTree(t *testing.T) {
 		"sh", "-c", "setpriv --reuid=12346 --clear-groups sleep 4321 & sleep 4321")
 	mustTimeOut(t, r)
 	b.mustBeEmpty()
-	failed := errors.New("no rescue")
+	failed, left := errors.New("no rescue"), 0
 	_, err := Exec(context.Background(), b.serve(as), []string{"sh", "-c", "setpriv --reuid=12346 --clear-groups sleep 4321 & sleep 4321"},
-		runtime.ExecOptions{Timeout: 500 * time.Millisecond}, func(context.Context, int) error { return failed })
+		runtime.ExecOptions{Timeout: 500 * time.Millisecond}, func(_ context.Context, pid int) error { left = pid; return failed })
 	if !errors.Is(err, failed) || !errors.Is(err, runtime.ErrTimeout) {
 		t.Errorf("%v", err)
 	}
-	if err := b.rescue(context.Background(), 0); err != nil {
+	if err := b.rescue(context.Background(), left); err != nil {
 		t.Error(err)
 	}
 	b.mustBeEmpty()

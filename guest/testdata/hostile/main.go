@@ -17,7 +17,7 @@ import (
 
 func main() {
 	tricks := map[string]func(args []string) error{
-		"rabbit": rabbit, "bomb": bomb, "register": register, "trace": trace, "queue": queue, "flood": flood, "limit": limit, "block": block,
+		"rabbit": rabbit, "bomb": bomb, "register": register, "trace": trace, "queue": queue, "flood": flood, "limit": limit, "block": block, "fill": fill,
 	}
 	trick, ok := tricks[os.Args[1]]
 	if !ok {
@@ -179,4 +179,25 @@ func block([]string) error {
 	syscall.RawSyscall6(syscall.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&all)), 0, 8, 0, 0)
 	time.Sleep(time.Hour)
 	return nil
+}
+
+// fill writes to its output for as long as that takes anything, and leaves how much it was in a file.
+func fill(args []string) error {
+	if err := unix.SetNonblock(1, true); err != nil {
+		return err
+	}
+	total, page := 0, make([]byte, 4096)
+	for idle := 0; idle < 20; {
+		n, err := unix.Write(1, page)
+		if err == unix.EAGAIN {
+			idle++
+			time.Sleep(10 * time.Millisecond)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		total, idle = total+n, 0
+	}
+	return os.WriteFile(args[0], []byte(strconv.Itoa(total)), 0o600)
 }

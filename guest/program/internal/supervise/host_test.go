@@ -1,0 +1,83 @@
+//go:build linux
+
+package supervise
+
+import (
+	"bytes"
+	"io"
+	"testing"
+
+	"github.com/sandlot-dev/sandlot/guest/wire"
+)
+
+func TestInbox(t *testing.T) {
+	var credits bytes.Buffer
+	b := newInbox(wire.NewWriter(&credits))
+	in, out := bytes.Repeat([]byte("0123456789"), 3*window/10), []byte(nil)
+	sent := 0
+	allowed := window
+	buf := make([]byte, 10007)
+	for len(out) < len(in) {
+		for sent < len(in) && allowed > 0 { // as much as is allowed
+			n := min(allowed, 30011, len(in)-sent)
+			if !b.put(in[sent : sent+n]) {
+				t.Fatalf("%d bytes refused, %d were allowed", n, allowed)
+			}
+			sent, allowed = sent+n, allowed-n
+		}
+		n, err := b.Read(buf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, buf[:n]...)
+		for credits.Len() > 0 {
+			_, payload, err := wire.NewReader(&credits).Next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			n, _ := wire.ParseCredit(payload)
+			allowed += n
+		}
+	}
+	if !bytes.Equal(in, out) {
+		t.Error("what comes out is not what went in")
+	}
+	if b.put(make([]byte, window+1)) {
+		t.Error("more than was allowed is taken")
+	}
+	b.put([]byte("rest"))
+	b.end()
+	if b.put([]byte("x")) {
+		t.Error("data after the end is taken")
+	}
+	b.abort() // too late
+	if rest, err := io.ReadAll(b); err != nil || string(rest) != "rest" {
+		t.Errorf("%q, %v", rest, err)
+	}
+	cut := newInbox(wire.NewWriter(io.Discard))
+	cut.put([]byte("half"))
+	cut.abort()
+	if half, err := io.ReadAll(cut); err != io.ErrUnexpectedEOF || string(half) != "half" {
+		t.Errorf("%q, %v", half, err)
+	}
+}
+
+// Whatever a host sends, listening to it ends, and the data ends too.
+func FuzzListen(f *testing.F) {
+	var good bytes.Buffer
+	w := wire.NewWriter(&good)
+	_ = w.Write(wire.TypeData, []byte("data"))
+	_ = w.WriteResize(wire.Size{Rows: 1, Cols: 2})
+	_ = w.WriteResize(wire.Size{Rows: 3, Cols: 4})
+	_ = w.Write(wire.TypeCancel, nil)
+	_ = w.Write(wire.TypeCancel, nil)
+	_ = w.Write(wire.TypeEOF, nil)
+	f.Add(good.Bytes())
+	f.Fuzz(func(t *testing.T, stream []byte) {
+		h := newHost(wire.NewReader(bytes.NewReader(stream)), wire.NewWriter(io.Discard))
+		<-h.gone
+		if n, err := io.Copy(io.Discard, h.data); n > int64(len(stream)) || err != nil && err != io.ErrUnexpectedEOF {
+			t.Errorf("%d bytes of data, %v", n, err)
+		}
+	})
+}
