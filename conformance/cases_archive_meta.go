@@ -90,7 +90,7 @@ func putMetaCases() []Case {
 				id := t.Run(runtime.RunOptions{})
 				ids := answerOf[answer.IDs](t, id, runtime.ExecOptions{}, "ids")
 				const none = 1<<32 - 1 // what chown takes for "as it is"
-				for _, n := range []int{1, 65533, 65534, 65535, 65536, 100000, 2097152, 1 << 31, none - 1, none} {
+				for _, n := range []int{none, none - 1, 1 << 31, 65536, 65535, 1} {
 					name := fmt.Sprint("f", n)
 					for _, e := range []entry{fileEntry(name, "").of(n, 0), fileEntry(name, "").of(0, n)} {
 						_, err := t.Put(id, "/work", runtime.PutArchiveOptions{KeepOwner: true}, e)
