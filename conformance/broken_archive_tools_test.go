@@ -107,21 +107,68 @@ func (p put) inPlace() (runtime.PutArchiveResult, error) {
 	return runtime.PutArchiveResult{Entries: len(p.entries)}, nil
 }
 
-// escaping puts each entry, at most n of them, into its own directory, through whatever links.
+// escaping puts each entry, at most n of them, into its own directory as soon as it has it, through whatever links.
 func escaping(n int) breaker {
-	return puts(func(p put) (runtime.PutArchiveResult, error) {
-		var first error
-		for _, e := range p.entries[:min(n, len(p.entries))] {
-			one := p
-			name := path.Join(p.dir, e.Name)
-			one.dir, e.Name = path.Dir(name), path.Base(name)
-			one.entries, one.opts = []entry{e}, runtime.PutArchiveOptions{CreateDir: true}
-			if _, err := one.do(); err != nil && first == nil {
-				first = err
+	return func(b *broken) {
+		b.put = func(ctx context.Context, id, dir string, archive io.Reader, _ runtime.PutArchiveOptions) (runtime.PutArchiveResult, error) {
+			var first error
+			tr := tar.NewReader(archive)
+			for range n {
+				h, err := tr.Next()
+				if err != nil {
+					break
+				}
+				content, err := io.ReadAll(tr)
+				if err != nil {
+					break
+				}
+				name := path.Join(dir, h.Name)
+				h.Name = path.Base(name)
+				p := put{b, ctx, id, path.Dir(name), []entry{{*h, string(content)}}, runtime.PutArchiveOptions{CreateDir: true}}
+				if _, err := p.do(); err != nil && first == nil {
+					first = err
+				}
+			}
+			_, _ = io.Copy(io.Discard, archive)
+			return runtime.PutArchiveResult{}, first
+		}
+	}
+}
+
+// following reads directories through links that are in a directory.
+func following(b *broken) {
+	b.get = func(ctx context.Context, id, p string, w io.Writer, opts runtime.GetArchiveOptions) (runtime.GetArchiveResult, error) {
+		entries := func(p string, opts runtime.GetArchiveOptions) ([]entry, error) {
+			var whole strings.Builder
+			if _, err := b.whole.GetArchive(ctx, id, p, &whole, opts); err != nil {
+				return nil, err
+			}
+			return readTar(strings.NewReader(whole.String()))
+		}
+		all, err := entries(p, opts)
+		if err != nil {
+			return runtime.GetArchiveResult{}, err
+		}
+		for _, e := range all {
+			if e.Typeflag != tar.TypeSymlink {
+				continue
+			}
+			below, err := entries(path.Join(path.Dir(p), e.Name), runtime.GetArchiveOptions{Follow: true})
+			if err != nil {
+				continue // it is another thing now
+			}
+			for _, f := range below {
+				f.Name = path.Join(path.Dir(e.Name), f.Name)
+				all = append(all, f)
 			}
 		}
-		return runtime.PutArchiveResult{}, first
-	})
+		archive, err := newTar(all...)
+		if err != nil {
+			return runtime.GetArchiveResult{}, err
+		}
+		_, err = io.Copy(w, archive)
+		return runtime.GetArchiveResult{}, err
+	}
 }
 
 // linkAt is the target of the symbolic link that is at name, if one is.

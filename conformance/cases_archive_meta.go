@@ -71,15 +71,16 @@ func putMetaCases() []Case {
 		},
 		{
 			ID: "archive/put/keep-owner", Contract: contractPutOptions + ".KeepOwner", Needs: owners,
-			Rule: "With KeepOwner entries get the uid and gid that the archive names.",
+			Rule: "With KeepOwner entries get the uid and gid that the archive names; directories made for them are the sandbox user's.",
 			Run: func(t *T) {
 				id := t.Run(runtime.RunOptions{User: workerName})
 				t.MustPut(id, "/work", runtime.PutArchiveOptions{KeepOwner: true},
 					fileEntry("a", "").of(0, 0), dirEntry("b").of(workerID, otherID), fileEntry("b/setuid", "").of(otherID, workerID).with(0o6755),
-					linkEntry("c", "a").of(otherID, otherID), fileEntry("d", "").of(12345, 0))
+					linkEntry("c", "a").of(otherID, otherID), fileEntry("d", "").of(12345, 0), fileEntry("made/f", "").of(otherID, otherID))
 				t.Equal("the owners", owned(t.Tree(id, "/work")[1:]), []string{
 					"/work/a file 0644 0:0", "/work/b dir 0755 1000:2000", "/work/b/setuid file 06755 2000:1000",
 					"/work/c link 0777 2000:2000", "/work/d file 0644 12345:0",
+					"/work/made dir 0755 1000:1000", "/work/made/f file 0644 2000:2000",
 				})
 			},
 		},
@@ -90,7 +91,7 @@ func putMetaCases() []Case {
 				id := t.Run(runtime.RunOptions{})
 				ids := answerOf[answer.IDs](t, id, runtime.ExecOptions{}, "ids")
 				const none = 1<<32 - 1 // what chown takes for "as it is"
-				for _, n := range []int{1, 65533, 65534, 65535, 65536, 100000, 2097152, 1 << 31, none - 1, none} {
+				for _, n := range []int{none, none - 1, 1 << 31, 65536, 65535, 1} {
 					name := fmt.Sprint("f", n)
 					for _, e := range []entry{fileEntry(name, "").of(n, 0), fileEntry(name, "").of(0, n)} {
 						_, err := t.Put(id, "/work", runtime.PutArchiveOptions{KeepOwner: true}, e)

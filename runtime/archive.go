@@ -7,10 +7,11 @@ package runtime
 //   - A file or link takes the place of a file or link of its name, in one step. It never takes the place of a directory, nor a directory of
 //     a file: ErrInvalid.
 //   - A directory that is there keeps its owner and mode. Directories that entries need and the archive lacks are made
-//     with mode 0755.
+//     with mode 0755, the sandbox user's also with KeepOwner.
 //   - Entries are written through a symbolic link to a directory only where that stays below dir; else, and for names with
 //     "..", ErrInvalid. A leading "/" of a name is dropped.
-//   - Files, directories, symbolic links and hard links (to files below dir) are unpacked; devices, pipes and whatever else are ErrInvalid.
+//   - Files, directories, symbolic links and hard links (to files below dir; one to a symbolic link is to the link itself) are unpacked;
+//     devices, pipes and whatever else are ErrInvalid.
 //   - Mode bits are set as they are, with setuid, setgid and sticky; modification times too.
 //   - A read-only file system is ErrReadOnly, a full one ErrNoSpace.
 //   - A tmpfs or volume mounted there gets the files, as the sandbox sees them.

@@ -48,17 +48,20 @@ type Runtime interface {
 	// already blocked may still finish. A write error ends the exec like a cancelled ctx and is returned.
 	Exec(ctx context.Context, id string, argv []string, opts ExecOptions) (ExecResult, error)
 
-	// PutArchive unpacks a tar stream below dir, which is absolute or relative to the sandbox's working directory. See
-	// [PutArchiveOptions] for what becomes of owners, modes and what is in the way. Nothing is written outside dir, through
-	// whatever links. It needs no rights of the sandbox's user: it writes as the administrator of the sandbox.
+	// PutArchive unpacks a tar stream below dir, which is absolute or relative to the sandbox's working directory, and may itself
+	// be reached through symbolic links. See [PutArchiveOptions] for what becomes of owners, modes and what is in the way.
+	// Nothing is written outside dir, through whatever links. It needs no rights of the sandbox's user: it writes as the administrator of the sandbox.
 	//
 	// A file appears under its name when it is whole, and not before; a file there before is replaced in one step. A stream
-	// that ends early is [io.ErrUnexpectedEOF] and one that is no tar [ErrInvalid]; files unpacked before that stay.
+	// that ends early, without the archive's end, is [io.ErrUnexpectedEOF] and one that is no tar [ErrInvalid]; files unpacked
+	// before that stay.
 	PutArchive(ctx context.Context, id, dir string, archive io.Reader, opts PutArchiveOptions) (PutArchiveResult, error)
 
-	// GetArchive writes the file or directory at path to w as a tar stream. Entry names begin with the base name of path;
-	// symbolic links are entries, path itself being one included; owners, modes and modification times are the real ones. A path
-	// that does not exist is [ErrFileNotFound]. After an error, what w got is no whole archive.
+	// GetArchive writes the file or directory at path, which is absolute or relative to the sandbox's working directory, to w
+	// as a tar stream. It needs no rights of the sandbox's user. Entry names begin with the base name of path, a directory
+	// before what is in it. Symbolic links are entries, path itself being one included; pipes and devices are entries without
+	// content; sockets are left out. Owners, modes and modification times are the real ones. A file that changes meanwhile is
+	// an error or a whole entry. A path that does not exist is [ErrFileNotFound]. After an error, what w got is no whole archive.
 	GetArchive(ctx context.Context, id, path string, w io.Writer, opts GetArchiveOptions) (GetArchiveResult, error)
 
 	// Inspect describes one sandbox, running or not.
