@@ -102,21 +102,6 @@ func names(t *testing.T, dir string) []string {
 	return list
 }
 
-// openDir is a directory that the box's user may use.
-func openDir(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	for d := dir; d != "/"; d = filepath.Dir(d) {
-		if err := os.Chmod(d, 0o1777); err != nil && d == dir {
-			t.Fatal(err)
-		}
-		if filepath.Dir(d) == os.TempDir() {
-			break
-		}
-	}
-	return dir
-}
-
 func TestPutAndGet(t *testing.T) {
 	dir := openDir(t)
 	b := newBox(t, asUser, dir)
