@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sandlot-dev/sandlot/runtime"
@@ -155,12 +156,13 @@ func execBreakers() map[string]breaker {
 		"exec/stdin/binary": options(func(opts *runtime.ExecOptions) { opts.Stdin = detaching{opts.Stdin} }),
 		"exec/stdin/unread": func(b *broken) {
 			b.exec = func(ctx context.Context, id string, argv []string, opts runtime.ExecOptions) (runtime.ExecResult, error) {
-				in := opts.Stdin
+				in := &endReader{r: opts.Stdin}
+				if opts.Stdin != nil {
+					opts.Stdin = in
+				}
 				res, err := b.whole.Exec(ctx, id, argv, opts)
-				if in != nil && err == nil {
-					if n, _ := in.Read(make([]byte, 1)); n > 0 {
-						err = &runtime.Error{Kind: runtime.ErrConnectionLost, Message: "broken pipe"}
-					}
+				if opts.Stdin != nil && err == nil && !in.ended.Load() {
+					err = &runtime.Error{Kind: runtime.ErrConnectionLost, Message: "broken pipe"}
 				}
 				return res, err
 			}
@@ -246,6 +248,20 @@ func withoutEnd(r io.Reader) io.Reader {
 		return nil
 	}
 	return io.MultiReader(r, never{})
+}
+
+// An endReader tells whether r has ended.
+type endReader struct {
+	r     io.Reader
+	ended atomic.Bool
+}
+
+func (e *endReader) Read(p []byte) (int, error) {
+	n, err := e.r.Read(p)
+	if err != nil {
+		e.ended.Store(true)
+	}
+	return n, err
 }
 
 type never struct{}

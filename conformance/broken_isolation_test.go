@@ -77,7 +77,7 @@ func isolationBreakers() map[string]breaker {
 		"mount/tmpfs":            mountWith(func(m *runtime.Mount) { m.Mode = 0o755 }),
 		"mount/tmpfs-size":       mountWith(func(m *runtime.Mount) { m.SizeBytes *= 2 }),
 		"mount/target-made":      runWith(func(opts *runtime.RunOptions) { opts.Mounts = nil }),
-		"mount/invalid":          runWith(func(opts *runtime.RunOptions) { opts.Mounts = nil }),
+		"mount/invalid":          kind(runtime.ErrInvalid),
 	}
 }
 

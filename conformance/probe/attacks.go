@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 	"unsafe"
@@ -79,10 +81,10 @@ func idle() (int, syscall.Errno) {
 	return int(pid), errno
 }
 
-// spin SECONDS uses all processors for so long and says how much processor time it got, in seconds.
+// spin SECONDS uses all processors for so long and says how much processor time it got.
 func spin(args []string) int {
-	wall := time.Duration(number(args, 0)) * time.Second
-	stop := time.Now().Add(wall)
+	before := throttled()
+	stop := time.Now().Add(time.Duration(number(args, 0)) * time.Second)
 	done := make(chan struct{})
 	n := max(runtime.NumCPU(), 2)
 	for range n {
@@ -97,7 +99,33 @@ func spin(args []string) int {
 	}
 	var u syscall.Rusage
 	check(syscall.Getrusage(syscall.RUSAGE_SELF, &u))
-	return reply(float64(u.Utime.Sec+u.Stime.Sec) + float64(u.Utime.Usec+u.Stime.Usec)/1e6)
+	a := answer.Spun{
+		Seconds:   float64(u.Utime.Sec+u.Stime.Sec) + float64(u.Utime.Usec+u.Stime.Usec)/1e6,
+		Throttled: -1,
+	}
+	if before >= 0 {
+		a.Throttled = throttled() - before
+	}
+	return reply(a)
+}
+
+// throttled is how often the kernel has held the sandbox back; -1 where the cgroup does not show.
+func throttled() int {
+	for _, name := range []string{"/sys/fs/cgroup/cpu.stat", "/sys/fs/cgroup/cpu/cpu.stat", "/sys/fs/cgroup/cpu,cpuacct/cpu.stat"} {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			continue
+		}
+		for line := range strings.Lines(string(b)) {
+			if v, ok := strings.CutPrefix(strings.TrimSpace(line), "nr_throttled "); ok {
+				n, err := strconv.Atoi(v)
+				check(err)
+				return n
+			}
+		}
+		return 0 // a cgroup that is not limited need not count
+	}
+	return -1
 }
 
 // attack PID tries what a process may do to another that it does not want to be seen or ended by it.

@@ -18,7 +18,7 @@ type command func(args []string) int
 func commands() map[string]command {
 	return map[string]command{
 		// itself
-		"self": self, "processes": processes, "alive": alive, "mounts": mounts, "limits": limits, "label": label, "network": network,
+		"self": self, "processes": processes, "alive": alive, "mounts": mounts, "label": label, "network": network,
 		// streams and ends
 		"cat": cat, "sum": sum, "output": output, "say": say, "spell": spell, "both": both, "exit": exit, "die": die, "first": first,
 		"closed": closed, "flood": flood,

@@ -124,24 +124,6 @@ func label([]string) int {
 	return 0
 }
 
-// limits says what the cgroup file system shows.
-func limits([]string) int {
-	read := func(names ...string) string {
-		for _, n := range names {
-			if b, err := os.ReadFile(n); err == nil {
-				return strings.TrimSpace(string(b))
-			}
-		}
-		return ""
-	}
-	const cg = "/sys/fs/cgroup/"
-	return reply(answer.Limits{
-		Memory: read(cg+"memory.max", cg+"memory/memory.limit_in_bytes"),
-		Pids:   read(cg+"pids.max", cg+"pids/pids.max"),
-		CPU:    read(cg+"cpu.max", cg+"cpu/cpu.cfs_quota_us"),
-	})
-}
-
 // network says what the sandbox sees of networks.
 func network([]string) int {
 	out := answer.Network{Interfaces: []string{}, Routes: []string{}}

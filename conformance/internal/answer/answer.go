@@ -91,9 +91,8 @@ type Forked struct {
 	Err  string `json:"err,omitempty"` // what ended it
 }
 
-// Limits are the limits of the process' cgroup, where it can see them.
-type Limits struct {
-	Memory string `json:"memory"`
-	Pids   string `json:"pids"`
-	CPU    string `json:"cpu"`
+// Spun is what became of an attempt to use all processors.
+type Spun struct {
+	Seconds   float64 `json:"seconds"`   // of processor time
+	Throttled int     `json:"throttled"` // how often the kernel held the sandbox back meanwhile; -1: not told
 }
