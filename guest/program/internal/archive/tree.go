@@ -106,7 +106,8 @@ func (t *tree) find(name string, create bool) (*os.File, error) {
 	}
 	f, err := t.open(name)
 	if create && errors.Is(err, fs.ErrNotExist) && name != "." {
-		if _, err := t.root.Lstat(name); err == nil {
+		// It may be a directory by now: another archive makes it as well.
+		if st, err := t.root.Lstat(name); err == nil && st.Mode()&fs.ModeSymlink != 0 {
 			return nil, fail(wire.KindInvalid, "%s is a link that leads nowhere", name)
 		}
 		parent, err := t.dir(path.Dir(name))
