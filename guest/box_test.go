@@ -69,8 +69,25 @@ var (
 	asOther = []string{"setpriv", "--reuid=12346", "--regid=12346", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "--"}
 )
 
+// tested tells the go command's cache that tests depend on the guest's sources.
+var tested = sync.OnceValue(func() error {
+	var err error
+	for _, dir := range []string{"program", "wire", "testdata"} {
+		err = errors.Join(err, filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
+			if err == nil {
+				_, err = os.Stat(path)
+			}
+			return err
+		}))
+	}
+	return err
+})
+
 func newBox(t *testing.T, as []string, dir string) *box {
 	t.Helper()
+	if err := tested(); err != nil {
+		t.Fatal(err)
+	}
 	if os.Getuid() != 0 {
 		t.Fatal("these tests make pid namespaces and change users: run them as root, on Linux, with unshare and setpriv (util-linux) there")
 	}

@@ -40,9 +40,10 @@ type Channel interface {
 	CloseWrite() error
 }
 
-// A Rescue is called when a guest does not end a tree in time, or is gone without a word, which may leave a tree. It runs KillArgv(supervisor) with every capability in the sandbox, or
-// kills the sandbox where that fails, and says in the error what it had to do. A sandbox that does not run, or is gone, is no error: nothing is left of
-// the tree. ctx ends a while later than the exec's own. supervisor is 0 where the guest has not said its pid.
+// A Rescue is called when a guest does not end a tree in time, says that something is left of one, or is gone without a result, which may leave all of
+// it. It runs KillArgv(supervisor) in the sandbox, with every capability, or kills the sandbox where that fails, and says in the error
+// what it had to do. A sandbox that does not run, or is gone, is no error: nothing is left of the tree. ctx is not the exec's own, which may
+// be done. supervisor is 0 where the guest has not said its pid.
 type Rescue func(ctx context.Context, supervisor int) error
 
 // ErrNoGuest says that a stream ended before the guest had said anything: it was not started.

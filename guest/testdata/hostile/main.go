@@ -141,13 +141,14 @@ func queue(args []string) error {
 		return err
 	}
 	for sig := 1; sig <= 64; sig++ {
-		_ = unix.Kill(pid, unix.Signal(sig))
 		info := struct {
 			signo, errno, code, _ int32
 			pid, uid              int32
 			_                     [104]byte
 		}{signo: int32(sig), code: -1} // SI_QUEUE, from process 0
 		syscall.RawSyscall(syscall.SYS_RT_SIGQUEUEINFO, uintptr(pid), uintptr(sig), uintptr(unsafe.Pointer(&info)))
+		time.Sleep(time.Millisecond) // what is pending already is not sent twice
+		_ = unix.Kill(pid, unix.Signal(sig))
 	}
 	return nil
 }
