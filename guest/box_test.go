@@ -58,6 +58,25 @@ type box struct {
 	t   *testing.T
 	pid int      // of the first process, as the host sees it
 	as  []string // the user it runs as
+	// said is what guests wrote to their standard error: what a test does to them makes some die noisily.
+	said said
+}
+
+type said struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (s *said) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.buf.Write(p)
+}
+
+func (s *said) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.buf.String()
 }
 
 // Users that a box runs as, without any capability; and what an engine's privileged exec is: root, with every one.
@@ -93,11 +112,17 @@ func newBox(t *testing.T, as []string, dir string) *box {
 	}
 	args := append([]string{"--fork", "--pid", "--mount-proc", "--"}, as...)
 	cmd := exec.Command("unshare", append(args, program, "init", dir)...)
-	cmd.Stderr = os.Stderr
+	b := &box{t: t, as: as}
+	cmd.Stderr = &b.said
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("unshare: %v (install util-linux)", err)
 	}
-	t.Cleanup(func() { _ = cmd.Wait() })
+	t.Cleanup(func() {
+		_ = cmd.Wait()
+		if t.Failed() && b.said.String() != "" {
+			t.Logf("the guests said:\n%s", b.said.String())
+		}
+	})
 	for {
 		children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", cmd.Process.Pid))
 		if err != nil {
@@ -105,7 +130,8 @@ func newBox(t *testing.T, as []string, dir string) *box {
 		}
 		if pid, err := strconv.Atoi(strings.TrimSpace(string(children))); err == nil {
 			t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGKILL) }) // and with it all of the box
-			return &box{t: t, pid: pid, as: as}
+			b.pid = pid
+			return b
 		}
 		time.Sleep(time.Millisecond)
 	}
@@ -153,7 +179,7 @@ func (b *box) serve(as []string) *pipeChannel {
 	b.t.Helper()
 	argv := append(as[:len(as):len(as)], program, "serve")
 	ch := &pipeChannel{cmd: exec.Command(argv[0], argv[1:]...), ended: make(chan struct{})}
-	ch.cmd.Dir, ch.cmd.Stderr = "/", os.Stderr
+	ch.cmd.Dir, ch.cmd.Stderr = "/", &b.said
 	in, err := ch.cmd.StdinPipe()
 	if err != nil {
 		b.t.Fatal(err)
@@ -311,5 +337,3 @@ func mustTimeOut(t *testing.T, r ran) {
 }
 
 func alive(pid int) bool { return syscall.Kill(pid, 0) == nil }
-
-func goroutines() int { return goruntime.NumGoroutine() }

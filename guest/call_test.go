@@ -211,15 +211,11 @@ func TestGuestDoesNotAnswer(t *testing.T) {
 		"cancelled, deaf":            {cancelled, runtime.ExecOptions{}, deaf, context.Canceled, 6 * time.Second, "[42]", false},
 		"cancelled before the hello": {cancelled, runtime.ExecOptions{}, mute, context.Canceled, time.Second, "[]", false},
 		"deadline":                   {background, runtime.ExecOptions{Timeout: time.Second}, silent, runtime.ErrTimeout, 8 * time.Second, "[42]", true},
-		"deadline, deaf":             {background, runtime.ExecOptions{Timeout: time.Second}, deaf, runtime.ErrConnectionLost, 16 * time.Second, "[42]", false},
+		"deadline, deaf":             {background, runtime.ExecOptions{Timeout: time.Second}, deaf, runtime.ErrTimeout, 16 * time.Second, "[42]", true},
 		"write error":                {background, runtime.ExecOptions{Stdout: failing}, silent, io.ErrClosedPipe, 5 * time.Second, "[42]", false},
 	} {
 		p := play(t, c.ctx, c.opts, c.guest)
-		code := runtime.ExitTimeout
-		if c.want == runtime.ErrConnectionLost {
-			code = -1
-		}
-		if !errors.Is(p.err, c.want) || p.took != c.took || fmt.Sprint(p.rescued) != c.rescued || p.result.ExitCode != code || p.result.TimedOut != c.timedOut {
+		if !errors.Is(p.err, c.want) || p.took != c.took || fmt.Sprint(p.rescued) != c.rescued || p.result.ExitCode != runtime.ExitTimeout || p.result.TimedOut != c.timedOut {
 			t.Errorf("%s: %+v", name, p)
 		}
 	}

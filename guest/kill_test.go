@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	goruntime "runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,6 +42,7 @@ func script(s string) string { return strings.ReplaceAll(s, "HOSTILE", hostile) 
 func TestTimeout(t *testing.T) {
 	for user, as := range map[string][]string{"user": asUser, "root": asRoot} {
 		t.Run(user, func(t *testing.T) {
+			t.Parallel()
 			b := newBox(t, as, "/")
 			other := b.bystander()
 			for name, tree := range trees {
@@ -162,6 +164,7 @@ func TestTimeoutAtProcessLimit(t *testing.T) {
 func TestSupervisorHarmed(t *testing.T) {
 	for user, as := range map[string][]string{"user": asUser, "root": asRoot} {
 		t.Run(user, func(t *testing.T) {
+			t.Parallel()
 			b := newBox(t, as, "/")
 			other := b.bystander()
 			for name, harm := range map[string]string{
@@ -381,13 +384,14 @@ func TestExecLeavesNothing(t *testing.T) {
 	b := newBox(t, asUser, "/")
 	one := func() { mustExit(t, b.exec(runtime.ExecOptions{Stdin: strings.NewReader("x")}, "cat"), 0) }
 	counts := func() string {
+		goruntime.GC() // what earlier tests dropped is no part of it
 		own, err1 := os.ReadDir("/proc/self/fd")
 		keeper, err2 := os.ReadDir(fmt.Sprintf("/proc/%d/fd", b.pid))
 		threads, err3 := os.ReadDir(fmt.Sprintf("/proc/%d/task", b.pid))
 		if err := errors.Join(err1, err2, err3); err != nil {
 			t.Fatal(err)
 		}
-		return fmt.Sprintf("%d and %d descriptors, %d threads, %d goroutines, processes %v", len(own), len(keeper), len(threads), goroutines(), b.processes())
+		return fmt.Sprintf("%d and %d descriptors, %d threads, %d goroutines, processes %v", len(own), len(keeper), len(threads), goruntime.NumGoroutine(), b.processes())
 	}
 	for range 10 {
 		one()
