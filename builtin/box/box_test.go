@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -18,6 +20,9 @@ import (
 var bin string
 
 func TestMain(m *testing.M) {
+	// A signal that whoever runs the tests ignores (nohup does so with SIGHUP) would be ignored by the shells under test too: a program gets the
+	// default for what its parent catches.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	os.Exit(func() int {
 		dir, err := os.MkdirTemp("", "box")
 		if err != nil {
