@@ -13,7 +13,9 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
+	"unsafe"
 
 	"github.com/sandlot-dev/sandlot/guest/wire"
 	"github.com/sandlot-dev/sandlot/runtime"
@@ -145,6 +147,7 @@ func TestExecEnvironment(t *testing.T) {
 func TestExecStartsClean(t *testing.T) {
 	b := newBox(t, asUser, "/")
 	// An engine that ignores signals, and leaks a descriptor.
+	ignoreSignal(t, 32)
 	ch := b.serve(append([]string{"sh", "-c", `trap "" HUP INT QUIT PIPE TERM USR1; exec 7</etc/passwd; exec "$@"`, "sh"}, asUser...))
 	r := b.execIn(context.Background(), ch, runtime.ExecOptions{},
 		"sh", "-c", `grep -E "SigIgn|SigBlk" /proc/self/status; ls /proc/self/fd; ps -o pid=,pgid=,sid=,tty= -p $$`)
@@ -157,6 +160,21 @@ func TestExecStartsClean(t *testing.T) {
 	if f[0] != f[1] || f[0] != f[2] || f[3] != "?" {
 		t.Errorf("pid, group, session, terminal: %v: want a session of its own, without a terminal", f)
 	}
+}
+
+// ignoreSignal lets what the test starts be born with a signal ignored that no shell can ignore, as glibc's posix_spawn, and so make, does.
+func ignoreSignal(t *testing.T, s syscall.Signal) {
+	t.Helper()
+	type sigaction struct{ handler, flags, restorer, mask uint64 }
+	set := func(action, before *sigaction) {
+		_, _, errno := syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, uintptr(s), uintptr(unsafe.Pointer(action)), uintptr(unsafe.Pointer(before)), 8, 0, 0)
+		if errno != 0 {
+			t.Fatalf("rt_sigaction: %v", errno)
+		}
+	}
+	var before sigaction
+	set(&sigaction{handler: 1}, &before)
+	t.Cleanup(func() { set(&before, nil) })
 }
 
 func TestExecStreams(t *testing.T) {

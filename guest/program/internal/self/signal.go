@@ -23,18 +23,31 @@ type sigaction struct {
 
 const sigSetSize = 8 // bytes of a signal mask
 
+// What a sigaction's handler may be besides a function.
+const (
+	actionDefault uintptr = 0
+	actionIgnore  uintptr = 1
+)
+
+func setAction(s unix.Signal, handler uintptr) error {
+	action := sigaction{handler: handler}
+	_, _, errno := unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(s), uintptr(unsafe.Pointer(&action)), 0, sigSetSize, 0, 0)
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
 // IgnoreSignals ignores every signal for good, for a process that starts no others. The first process of a sandbox gets no signal from
 // inside that it does not handle; but Go's runtime handles nearly all, and dies of some. SIGCHLD ignored means that the kernel reaps.
 func IgnoreSignals() error {
-	ignore := sigaction{handler: 1}
 	for s := unix.Signal(1); s <= lastSignal; s++ {
 		switch s {
 		case unix.SIGKILL, unix.SIGSTOP, unix.SIGURG: // Go's runtime sends itself SIGURG
 			continue
 		}
-		_, _, errno := unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(s), uintptr(unsafe.Pointer(&ignore)), 0, sigSetSize, 0, 0)
-		if errno != 0 {
-			return errno
+		if err := setAction(s, actionIgnore); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -80,6 +93,8 @@ func CatchSignals() <-chan os.Signal {
 		case unix.SIGKILL, unix.SIGSTOP, unix.SIGURG:
 		case unix.SIGCHLD:
 			signal.Notify(child, s)
+		case 32, 33, 34: // the C library's own: Go neither catches nor resets them
+			_ = setAction(s, actionDefault)
 		default:
 			signal.Notify(rest, s)
 		}
