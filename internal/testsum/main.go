@@ -1,6 +1,7 @@
 // Command testsum reads the events of `go test -json` and says how it went: for each engine in SANDLOT_TEST_ENGINES the
 // conformance cases that passed, and in the last line all tests. It fails when a test failed or did not end, and when an
-// engine has not passed a single case: a suite that did not run is not green.
+// engine has not passed a single case: a suite that did not run is not green. A test that failed and passed when it was run again by itself
+// is named, and counts as passed.
 //
 // A conformance case of engine E is a test named TestConformance/E/ID. Tests with subtests are not counted, their subtests are.
 package main
@@ -50,6 +51,7 @@ type event struct{ Action, Package, Test string }
 
 func summarize(r io.Reader, w io.Writer, engines []string) (bool, error) {
 	results := map[event]string{} // by Package and Test
+	once := map[event]bool{}      // tests that have failed, whatever came of them when they were run again
 	failed := map[string]bool{}   // packages
 	lines := bufio.NewReader(r)
 	for {
@@ -63,11 +65,14 @@ func summarize(r io.Reader, w io.Writer, engines []string) (bool, error) {
 			switch {
 			case e.Test == "" && e.Action == "fail":
 				failed[e.Package] = true
+			case e.Test == "" && e.Action == "pass": // what failed before was run again
+				delete(failed, e.Package)
 			case e.Test == "":
 			case e.Action == "run":
 				results[key] = "fail" // until it has ended otherwise
 			case e.Action == "pass" || e.Action == "fail" || e.Action == "skip":
 				results[key] = e.Action
+				once[key] = once[key] || e.Action == "fail"
 			}
 		}
 		if err == io.EOF {
@@ -109,6 +114,16 @@ func summarize(r io.Reader, w io.Writer, engines []string) (bool, error) {
 		c := cases[engine]
 		fmt.Fprintf(w, "conformance on %s: %d cases passed, %d failed, %d skipped\n", engine, c["pass"], c["fail"], c["skip"])
 		ok = ok && c["pass"] > 0
+	}
+	var again []string
+	for key := range once {
+		if once[key] && results[key] == "pass" && !parents[key] {
+			again = append(again, key.Package+" "+key.Test)
+		}
+	}
+	slices.Sort(again)
+	for _, test := range again {
+		fmt.Fprintf(w, "failed, and passed when it was run again by itself: %s\n", test)
 	}
 	var broken []string
 	for p := range failed {

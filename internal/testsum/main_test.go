@@ -37,6 +37,21 @@ func TestSummarize(t *testing.T) {
 {"Action":"fail","Package":"p"}`, "", false, []string{"1 passed, 1 failed, 0 skipped\n"}},
 		{"a test that did not end", `{"Action":"run","Package":"p","Test":"TestA"}`, "", false, []string{"0 passed, 1 failed"}},
 		{"a package that does not build", `{"Action":"fail","Package":"p"}`, "", false, []string{"p: failed as a whole\n", "0 passed, 1 failed"}},
+		{"a test that passed when it was run again", `{"Action":"run","Package":"p","Test":"TestA"}
+{"Action":"run","Package":"p","Test":"TestA/b"}
+{"Action":"fail","Package":"p","Test":"TestA/b"}
+{"Action":"fail","Package":"p","Test":"TestA"}
+{"Action":"fail","Package":"p"}
+{"Action":"run","Package":"p","Test":"TestA"}
+{"Action":"run","Package":"p","Test":"TestA/b"}
+{"Action":"pass","Package":"p","Test":"TestA/b"}
+{"Action":"pass","Package":"p","Test":"TestA"}
+{"Action":"pass","Package":"p"}`, "", true, []string{"failed, and passed when it was run again by itself: p TestA/b\n1 passed, 0 failed"}},
+		{"a test that failed again", `{"Action":"fail","Package":"p","Test":"TestA"}
+{"Action":"fail","Package":"p"}
+{"Action":"run","Package":"p","Test":"TestA"}
+{"Action":"fail","Package":"p","Test":"TestA"}
+{"Action":"fail","Package":"p"}`, "", false, []string{"0 passed, 1 failed"}},
 		{"skips are counted", `{"Action":"run","Package":"p","Test":"TestA"}
 {"Action":"skip","Package":"p","Test":"TestA"}`, "", true, []string{"0 passed, 0 failed, 1 skipped"}},
 	} {
