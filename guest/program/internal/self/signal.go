@@ -93,8 +93,9 @@ func CatchSignals() <-chan os.Signal {
 		case unix.SIGKILL, unix.SIGSTOP, unix.SIGURG:
 		case unix.SIGCHLD:
 			signal.Notify(child, s)
-		case 32, 33, 34: // the C library's own: Go neither catches nor resets them
+		case 32: // the C library's own: Go neither catches nor resets it
 			_ = setAction(s, actionDefault)
+		case 33: // Go's own on Linux: with it, a system call is made in all threads
 		default:
 			signal.Notify(rest, s)
 		}
