@@ -2,6 +2,7 @@ package podman
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 
@@ -98,6 +99,14 @@ func limit(h *define.HostInfo, controller string) runtime.Support {
 		return runtime.Support{
 			Reason: "rootless Podman cannot limit resources on a host with cgroup v1",
 			Fix:    "boot the host with cgroup v2 (systemd.unified_cgroup_hierarchy=1), or use Podman as root",
+		}
+	case h.Security.Rootless && h.CgroupManager != "systemd":
+		// What Podman falls back to where the user has no systemd. The controllers that it lists are then those of whatever cgroup it is
+		// in, and nothing says whether it may make cgroups for containers.
+		return runtime.Support{
+			Reason: fmt.Sprintf("rootless Podman limits resources with the cgroup manager systemd only, and this one uses %q", h.CgroupManager),
+			Fix: "use the systemd cgroup manager in a user session with delegation: loginctl enable-linger USER, log in as USER (not by su or sudo)," +
+				" and leave cgroup_manager out of containers.conf",
 		}
 	case slices.Contains(h.CgroupControllers, controller):
 		return runtime.Support{OK: true}

@@ -20,9 +20,14 @@ func TestCapabilitiesOfHosts(t *testing.T) {
 		"root, v1":              {`"cgroupVersion":"v1","cgroupControllers":["cpuset","cpu","memory","pids"]`, nil, ""},
 		"root, v2":              {`"cgroupVersion":"v2","cgroupControllers":["cpuset","cpu","memory","pids"]`, nil, ""},
 		"rootless, v1":          {`"cgroupVersion":"v1","cgroupControllers":["cpu","memory","pids"],"security":{"rootless":true}`, limits, "cgroup v2"},
-		"rootless, v2, all":     {`"cgroupVersion":"v2","cgroupControllers":["cpu","memory","pids"],"security":{"rootless":true}`, nil, ""},
-		"rootless, v2, default": {`"cgroupVersion":"v2","cgroupControllers":["memory","pids"],"security":{"rootless":true}`, limits[1:2], "Delegate"},
-		"rootless, v2, none":    {`"cgroupVersion":"v2","cgroupControllers":[],"security":{"rootless":true}`, limits, "Delegate"},
+		"rootless, v2, all":     {`"cgroupVersion":"v2","cgroupManager":"systemd","cgroupControllers":["cpu","memory","pids"],"security":{"rootless":true}`, nil, ""},
+		"rootless, v2, default": {`"cgroupVersion":"v2","cgroupManager":"systemd","cgroupControllers":["memory","pids"],"security":{"rootless":true}`, limits[1:2], "Delegate"},
+		"rootless, v2, none":    {`"cgroupVersion":"v2","cgroupManager":"systemd","cgroupControllers":[],"security":{"rootless":true}`, limits, "Delegate"},
+		"rootless, v2, cgroupfs": {
+			`"cgroupVersion":"v2","cgroupManager":"cgroupfs","cgroupControllers":["cpu","memory","pids"],"security":{"rootless":true}`, limits, "systemd cgroup manager",
+		},
+		"rootless, v2, no manager": {`"cgroupVersion":"v2","cgroupControllers":["cpu","memory","pids"],"security":{"rootless":true}`, limits, "systemd cgroup manager"},
+		"root, v2, cgroupfs":       {`"cgroupVersion":"v2","cgroupManager":"cgroupfs","cgroupControllers":["cpu","memory","pids"]`, nil, ""},
 	} {
 		var data define.Info
 		if err := json.Unmarshal([]byte(`{"host":{`+c.host+`}}`), &data); err != nil {
