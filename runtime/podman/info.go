@@ -69,14 +69,18 @@ func capabilities(data define.Info) runtime.Capabilities {
 	caps[runtime.CapabilityMemoryLimit] = limit(h, "memory")
 	caps[runtime.CapabilityCPULimit] = limit(h, "cpu")
 	caps[runtime.CapabilityPidsLimit] = limit(h, "pids")
-	for c, on := range map[runtime.Capability]bool{
-		runtime.CapabilitySeccomp:  h.Security.SECCOMPEnabled,
-		runtime.CapabilityAppArmor: h.Security.AppArmorEnabled,
-		runtime.CapabilitySELinux:  h.Security.SELinuxEnabled,
+	for _, s := range []struct {
+		c   runtime.Capability
+		on  bool
+		fix string
+	}{
+		{runtime.CapabilitySeccomp, h.Security.SECCOMPEnabled, "boot a kernel with CONFIG_SECCOMP_FILTER, and use a Podman that was built with seccomp"},
+		{runtime.CapabilityAppArmor, h.Security.AppArmorEnabled, "boot the host with apparmor=1 security=apparmor, and use Podman as root"},
+		{runtime.CapabilitySELinux, h.Security.SELinuxEnabled, "use a host with SELinux, and turn it on: setenforce 1"},
 	} {
-		caps[c] = runtime.Support{OK: on}
-		if !on {
-			caps[c] = runtime.Support{Reason: "the engine's host does not have it, or not for this user"}
+		caps[s.c] = runtime.Support{OK: s.on}
+		if !s.on {
+			caps[s.c] = runtime.Support{Reason: "the engine's host does not have it, or not for this user", Fix: s.fix}
 		}
 	}
 	network := yes

@@ -71,6 +71,9 @@ func TestCapabilitiesAreProbed(t *testing.T) {
 			if caps.Has(c) != ok {
 				t.Errorf("%s: %s is %+v", host, c, caps[c])
 			}
+			if s := caps[c]; !s.OK && (s.Reason == "" || s.Fix == "") {
+				t.Errorf("%s: nothing says why there is no %s, or what mends it: %+v", host, c, s)
+			}
 		}
 	}
 	for _, c := range runtime.AllCapabilities() {
