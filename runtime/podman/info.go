@@ -83,6 +83,15 @@ func capabilities(data define.Info) runtime.Capabilities {
 			caps[s.c] = runtime.Support{Reason: "the engine's host does not have it, or not for this user", Fix: s.fix}
 		}
 	}
+	// A user without a line in /etc/subuid has one id to map. Root has no map.
+	uids, gids := h.IDMappings.UIDMap, h.IDMappings.GIDMap
+	if len(uids) == 1 && uids[0].Size == 1 || len(gids) == 1 && gids[0].Size == 1 {
+		alone := runtime.Support{
+			Reason: "rootless Podman has no ids for sandboxes but the one of its own user, which is root's in them",
+			Fix:    "on the engine's host: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER, and then as USER: podman system migrate",
+		}
+		caps[runtime.CapabilityUser], caps[runtime.CapabilityOwners] = alone, alone
+	}
 	network := yes
 	if h.Security.Rootless && h.Slirp4NetNS.Executable == "" && h.Pasta.Executable == "" {
 		network = runtime.Support{

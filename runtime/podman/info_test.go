@@ -60,7 +60,15 @@ func TestCapabilitiesAreProbed(t *testing.T) {
 			runtime.CapabilityNetwork: false, runtime.CapabilityPublishTCP: false, runtime.CapabilityPublishUDP: false, runtime.CapabilityNoNetwork: true,
 		},
 		`"security":{"rootless":true},"slirp4netns":{"executable":"/usr/bin/slirp4netns"}`: {runtime.CapabilityNetwork: true},
-		`"security":{"rootless":true},"pasta":{"executable":"/usr/bin/pasta"}`:             {runtime.CapabilityPublishUDP: true},
+		`"security":{"rootless":true},"idMappings":{"uidmap":[{"size":1}],"gidmap":[{"size":1},{"size":65536}]}`: {
+			runtime.CapabilityUser: false, runtime.CapabilityOwners: false,
+		},
+		`"security":{"rootless":true},"idMappings":{"uidmap":[{"size":1},{"size":65536}],"gidmap":[{"size":1}]}`: {runtime.CapabilityUser: false},
+		`"security":{"rootless":true},"idMappings":{"uidmap":[{"size":1},{"size":65536}],"gidmap":[{"size":1},{"size":65536}]}`: {
+			runtime.CapabilityUser: true, runtime.CapabilityOwners: true,
+		},
+		`"idMappings":{"uidmap":null,"gidmap":null}`:                           {runtime.CapabilityUser: true},
+		`"security":{"rootless":true},"pasta":{"executable":"/usr/bin/pasta"}`: {runtime.CapabilityPublishUDP: true},
 	} {
 		var data define.Info
 		if err := json.Unmarshal([]byte(`{"host":{`+host+`}}`), &data); err != nil {
