@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sandlot-dev/sandlot/doctor"
 	"github.com/sandlot-dev/sandlot/runtime"
 	"github.com/sandlot-dev/sandlot/sandbox"
 )
@@ -19,6 +20,7 @@ type app struct {
 	lookupEnv      func(string) (string, bool)
 	open           func(ctx context.Context, ref string) (runtime.Runtime, error)
 	builtin        func(ctx context.Context, rt runtime.Runtime) (*sandbox.Build, error)
+	examine        func(ctx context.Context, opts doctor.Options) (doctor.Report, error)
 
 	terminal terminal
 	runtime  string
@@ -59,7 +61,8 @@ sense; 126 when the command cannot be executed; 127 when it is not found; 128+N 
 	_ = root.RegisterFlagCompletionFunc("runtime", cobra.FixedCompletions(
 		[]string{"auto", "docker", "podman"}, cobra.ShellCompDirectiveNoFileComp))
 	root.AddCommand(a.runCommand(), a.createCommand(), a.execCommand(), a.cpCommand(), a.lsCommand(), a.inspectCommand(),
-		a.portCommand(), a.stopCommand(), a.startCommand(), a.rmCommand(), a.buildCommand(), a.conformanceCommand(), a.versionCommand())
+		a.portCommand(), a.stopCommand(), a.startCommand(), a.rmCommand(), a.buildCommand(), a.conformanceCommand(), a.doctorCommand(),
+		a.versionCommand())
 	return root
 }
 

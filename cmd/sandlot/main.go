@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/sandlot-dev/sandlot/builtin"
+	"github.com/sandlot-dev/sandlot/doctor"
 	"github.com/sandlot-dev/sandlot/runtime"
 	"github.com/sandlot-dev/sandlot/runtime/auto"
 )
@@ -18,6 +19,7 @@ func main() {
 			return auto.Open(ctx, ref, auto.Options{})
 		},
 		builtin: builtin.Build,
+		examine: doctor.Check,
 	}
 	ctx, stop := withSignals(context.Background(), func(code int) {
 		a.terminal.release()

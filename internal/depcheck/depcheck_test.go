@@ -34,7 +34,7 @@ var (
 
 	// What a library user may import.
 	neutral = []string{"runtime", "runtime/engine", "guest", "guest/wire", "sandbox", "builtin", "conformance"}
-	library = append([]string{"runtime/docker", "runtime/podman", "runtime/auto"}, neutral...)
+	library = append([]string{"runtime/docker", "runtime/podman", "runtime/auto", "doctor"}, neutral...)
 
 	rules = []rule{
 		{"one engine's driver compiles no code of the other", []string{"runtime/docker"}, podmanCode},

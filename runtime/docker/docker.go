@@ -83,13 +83,18 @@ func capabilities(info system.Info, options map[string]string, rootless bool) ru
 			Reason: "the kernel does not account for swap", Fix: "boot the host with swapaccount=1, or use cgroup v2",
 		}
 	}
-	for c, name := range map[runtime.Capability]string{
-		runtime.CapabilitySeccomp: "seccomp", runtime.CapabilityAppArmor: "apparmor", runtime.CapabilitySELinux: "selinux",
+	for _, s := range []struct {
+		c         runtime.Capability
+		name, fix string
+	}{
+		{runtime.CapabilitySeccomp, "seccomp", "boot a kernel with CONFIG_SECCOMP_FILTER, and use a Docker that was built with seccomp"},
+		{runtime.CapabilityAppArmor, "apparmor", "boot the host with apparmor=1 security=apparmor, and restart the daemon"},
+		{runtime.CapabilitySELinux, "selinux", "start the daemon with --selinux-enabled, on a host with SELinux"},
 	} {
-		if _, ok := options[name]; ok {
-			cs[c] = runtime.Support{OK: true}
+		if _, ok := options[s.name]; ok {
+			cs[s.c] = runtime.Support{OK: true}
 		} else {
-			cs[c] = runtime.Support{Reason: "the daemon says that it has no " + name}
+			cs[s.c] = runtime.Support{Reason: "the daemon says that it has no " + s.name, Fix: s.fix}
 		}
 	}
 	if options["seccomp"] == "unconfined" {

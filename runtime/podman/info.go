@@ -2,6 +2,7 @@ package podman
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 
@@ -68,15 +69,28 @@ func capabilities(data define.Info) runtime.Capabilities {
 	caps[runtime.CapabilityMemoryLimit] = limit(h, "memory")
 	caps[runtime.CapabilityCPULimit] = limit(h, "cpu")
 	caps[runtime.CapabilityPidsLimit] = limit(h, "pids")
-	for c, on := range map[runtime.Capability]bool{
-		runtime.CapabilitySeccomp:  h.Security.SECCOMPEnabled,
-		runtime.CapabilityAppArmor: h.Security.AppArmorEnabled,
-		runtime.CapabilitySELinux:  h.Security.SELinuxEnabled,
+	for _, s := range []struct {
+		c   runtime.Capability
+		on  bool
+		fix string
+	}{
+		{runtime.CapabilitySeccomp, h.Security.SECCOMPEnabled, "boot a kernel with CONFIG_SECCOMP_FILTER, and use a Podman that was built with seccomp"},
+		{runtime.CapabilityAppArmor, h.Security.AppArmorEnabled, "boot the host with apparmor=1 security=apparmor, and use Podman as root"},
+		{runtime.CapabilitySELinux, h.Security.SELinuxEnabled, "use a host with SELinux, and turn it on: setenforce 1"},
 	} {
-		caps[c] = runtime.Support{OK: on}
-		if !on {
-			caps[c] = runtime.Support{Reason: "the engine's host does not have it, or not for this user"}
+		caps[s.c] = runtime.Support{OK: s.on}
+		if !s.on {
+			caps[s.c] = runtime.Support{Reason: "the engine's host does not have it, or not for this user", Fix: s.fix}
 		}
+	}
+	// A user without a line in /etc/subuid has one id to map. Root has no map.
+	uids, gids := h.IDMappings.UIDMap, h.IDMappings.GIDMap
+	if len(uids) == 1 && uids[0].Size == 1 || len(gids) == 1 && gids[0].Size == 1 {
+		alone := runtime.Support{
+			Reason: "rootless Podman has no ids for sandboxes but the one of its own user, which is root's in them",
+			Fix:    "on the engine's host: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER, and then as USER: podman system migrate",
+		}
+		caps[runtime.CapabilityUser], caps[runtime.CapabilityOwners] = alone, alone
 	}
 	network := yes
 	if h.Security.Rootless && h.Slirp4NetNS.Executable == "" && h.Pasta.Executable == "" {
@@ -98,6 +112,14 @@ func limit(h *define.HostInfo, controller string) runtime.Support {
 		return runtime.Support{
 			Reason: "rootless Podman cannot limit resources on a host with cgroup v1",
 			Fix:    "boot the host with cgroup v2 (systemd.unified_cgroup_hierarchy=1), or use Podman as root",
+		}
+	case h.Security.Rootless && h.CgroupManager != "systemd":
+		// What Podman falls back to where the user has no systemd. The controllers that it lists are then those of whatever cgroup it is
+		// in, and nothing says whether it may make cgroups for containers.
+		return runtime.Support{
+			Reason: fmt.Sprintf("rootless Podman limits resources with the cgroup manager systemd only, and this one uses %q", h.CgroupManager),
+			Fix: "use the systemd cgroup manager in a user session with delegation: loginctl enable-linger USER, log in as USER (not by su or sudo)," +
+				" and leave cgroup_manager out of containers.conf",
 		}
 	case slices.Contains(h.CgroupControllers, controller):
 		return runtime.Support{OK: true}

@@ -20,9 +20,14 @@ func TestCapabilitiesOfHosts(t *testing.T) {
 		"root, v1":              {`"cgroupVersion":"v1","cgroupControllers":["cpuset","cpu","memory","pids"]`, nil, ""},
 		"root, v2":              {`"cgroupVersion":"v2","cgroupControllers":["cpuset","cpu","memory","pids"]`, nil, ""},
 		"rootless, v1":          {`"cgroupVersion":"v1","cgroupControllers":["cpu","memory","pids"],"security":{"rootless":true}`, limits, "cgroup v2"},
-		"rootless, v2, all":     {`"cgroupVersion":"v2","cgroupControllers":["cpu","memory","pids"],"security":{"rootless":true}`, nil, ""},
-		"rootless, v2, default": {`"cgroupVersion":"v2","cgroupControllers":["memory","pids"],"security":{"rootless":true}`, limits[1:2], "Delegate"},
-		"rootless, v2, none":    {`"cgroupVersion":"v2","cgroupControllers":[],"security":{"rootless":true}`, limits, "Delegate"},
+		"rootless, v2, all":     {`"cgroupVersion":"v2","cgroupManager":"systemd","cgroupControllers":["cpu","memory","pids"],"security":{"rootless":true}`, nil, ""},
+		"rootless, v2, default": {`"cgroupVersion":"v2","cgroupManager":"systemd","cgroupControllers":["memory","pids"],"security":{"rootless":true}`, limits[1:2], "Delegate"},
+		"rootless, v2, none":    {`"cgroupVersion":"v2","cgroupManager":"systemd","cgroupControllers":[],"security":{"rootless":true}`, limits, "Delegate"},
+		"rootless, v2, cgroupfs": {
+			`"cgroupVersion":"v2","cgroupManager":"cgroupfs","cgroupControllers":["cpu","memory","pids"],"security":{"rootless":true}`, limits, "systemd cgroup manager",
+		},
+		"rootless, v2, no manager": {`"cgroupVersion":"v2","cgroupControllers":["cpu","memory","pids"],"security":{"rootless":true}`, limits, "systemd cgroup manager"},
+		"root, v2, cgroupfs":       {`"cgroupVersion":"v2","cgroupManager":"cgroupfs","cgroupControllers":["cpu","memory","pids"]`, nil, ""},
 	} {
 		var data define.Info
 		if err := json.Unmarshal([]byte(`{"host":{`+c.host+`}}`), &data); err != nil {
@@ -55,7 +60,15 @@ func TestCapabilitiesAreProbed(t *testing.T) {
 			runtime.CapabilityNetwork: false, runtime.CapabilityPublishTCP: false, runtime.CapabilityPublishUDP: false, runtime.CapabilityNoNetwork: true,
 		},
 		`"security":{"rootless":true},"slirp4netns":{"executable":"/usr/bin/slirp4netns"}`: {runtime.CapabilityNetwork: true},
-		`"security":{"rootless":true},"pasta":{"executable":"/usr/bin/pasta"}`:             {runtime.CapabilityPublishUDP: true},
+		`"security":{"rootless":true},"idMappings":{"uidmap":[{"size":1}],"gidmap":[{"size":1},{"size":65536}]}`: {
+			runtime.CapabilityUser: false, runtime.CapabilityOwners: false,
+		},
+		`"security":{"rootless":true},"idMappings":{"uidmap":[{"size":1},{"size":65536}],"gidmap":[{"size":1}]}`: {runtime.CapabilityUser: false},
+		`"security":{"rootless":true},"idMappings":{"uidmap":[{"size":1},{"size":65536}],"gidmap":[{"size":1},{"size":65536}]}`: {
+			runtime.CapabilityUser: true, runtime.CapabilityOwners: true,
+		},
+		`"idMappings":{"uidmap":null,"gidmap":null}`:                           {runtime.CapabilityUser: true},
+		`"security":{"rootless":true},"pasta":{"executable":"/usr/bin/pasta"}`: {runtime.CapabilityPublishUDP: true},
 	} {
 		var data define.Info
 		if err := json.Unmarshal([]byte(`{"host":{`+host+`}}`), &data); err != nil {
@@ -65,6 +78,9 @@ func TestCapabilitiesAreProbed(t *testing.T) {
 		for c, ok := range want {
 			if caps.Has(c) != ok {
 				t.Errorf("%s: %s is %+v", host, c, caps[c])
+			}
+			if s := caps[c]; !s.OK && (s.Reason == "" || s.Fix == "") {
+				t.Errorf("%s: nothing says why there is no %s, or what mends it: %+v", host, c, s)
 			}
 		}
 	}
