@@ -15,6 +15,7 @@ spawn() { # NAME ROOT COMMAND...
   [[ -e $RUN/fuse ]] || mknod -m 666 "$RUN/fuse" c 10 229
   (
     for fd in "${LOCKS[@]}"; do exec {fd}>&-; done # an engine must not hold the locks of who started it
+    cd / # nor work in a directory that may go away: Podman starts nothing then
     exec setsid unshare --mount --pid --fork --kill-child --mount-proc bash "$SELF" _enclose "$@"
   ) >"$RUN/$1/log" 2>&1 </dev/null &
   echo $! >"$RUN/$1/pid"
