@@ -18,6 +18,9 @@ import (
 
 // Start says of a mistake that Create let pass that it is one: Podman looks at users, bind mounts and ports only now.
 func (a *api) Start(ctx context.Context, id string) error {
+	if err := a.portsFree(ctx, id); err != nil {
+		return err
+	}
 	err := a.client.json(ctx, call{method: http.MethodPost, path: endpoint("containers", id, "start")}, nil, nil)
 	return failure(err, runtime.ErrNotFound, "no such file or directory", "statfs", "not a directory", "invalid argument")
 }
@@ -142,6 +145,34 @@ func state(status string) runtime.State {
 
 func live(s runtime.State) bool { return s == runtime.StateRunning || s == runtime.StatePaused }
 
+// A listed container is one of Podman's answer to a list.
+type listed struct {
+	ID             string `json:"Id"`
+	Image, ImageID string
+	Names          []string
+	Created        time.Time
+	State          string
+	Labels         map[string]string
+	Ports          []portRange
+}
+
+// list asks for the containers that all the filters leave, in whatever state.
+func (a *api) list(ctx context.Context, filters map[string][]string) ([]listed, error) {
+	text, err := json.Marshal(filters)
+	if err != nil {
+		return nil, err
+	}
+	var found []listed
+	err = a.client.json(ctx, call{
+		method: http.MethodGet, path: endpoint("containers", "json"),
+		query: url.Values{"all": {"true"}, "filters": {string(text)}},
+	}, nil, &found)
+	if err != nil {
+		return nil, failure(err, runtime.ErrNotFound)
+	}
+	return found, nil
+}
+
 func (a *api) List(ctx context.Context, labels map[string]string) ([]runtime.Container, error) {
 	wanted := []string{}
 	for k, v := range labels {
@@ -150,31 +181,9 @@ func (a *api) List(ctx context.Context, labels map[string]string) ([]runtime.Con
 		}
 		wanted = append(wanted, k)
 	}
-	filters, err := json.Marshal(map[string][]string{"label": wanted})
+	found, err := a.list(ctx, map[string][]string{"label": wanted})
 	if err != nil {
 		return nil, err
-	}
-	var found []struct {
-		ID             string `json:"Id"`
-		Image, ImageID string
-		Names          []string
-		Created        time.Time
-		State          string
-		Labels         map[string]string
-		Ports          []struct {
-			HostIP        string `json:"host_ip"`
-			HostPort      uint16 `json:"host_port"`
-			ContainerPort uint16 `json:"container_port"`
-			Protocol      string `json:"protocol"`
-			Range         uint16 `json:"range"`
-		}
-	}
-	err = a.client.json(ctx, call{
-		method: http.MethodGet, path: endpoint("containers", "json"),
-		query: url.Values{"all": {"true"}, "filters": {string(filters)}},
-	}, nil, &found)
-	if err != nil {
-		return nil, failure(err, runtime.ErrNotFound)
 	}
 	out := make([]runtime.Container, 0, len(found))
 	for _, f := range found {
@@ -188,12 +197,7 @@ func (a *api) List(ctx context.Context, labels map[string]string) ([]runtime.Con
 		ownLabels(&c)
 		c.Network, c.Expected = "", nil // not in a list
 		if live(c.State) {
-			for _, p := range f.Ports {
-				for i := range max(p.Range, 1) { // neighbours are listed as one
-					c.Ports = append(c.Ports, published(p.HostIP, p.HostPort+i, p.ContainerPort+i, p.Protocol))
-				}
-			}
-			sortPorts(c.Ports)
+			c.Ports = listedPorts(f.Ports)
 		}
 		out = append(out, c)
 	}
