@@ -168,6 +168,20 @@ func lifecycleCases() []Case {
 			},
 		},
 		{
+			ID: "lifecycle/error-id", Contract: "runtime.Error.ID",
+			Rule: "An error names the sandbox or the image as the caller did.",
+			Run: func(t *T) {
+				id := t.Run(runtime.RunOptions{Name: t.Name()})
+				t.Remove(id)
+				for _, given := range []string{id, t.Name()} {
+					t.named("exec", t.Exec(given, runtime.ExecOptions{}, "exit", "0").Err, given)
+				}
+				image := "localhost/sandlot-conformance/none:" + t.token
+				_, err := t.TryRun(image, runtime.RunOptions{})
+				t.named("run", err, image)
+			},
+		},
+		{
 			ID: "lifecycle/ctx-cancelled", Contract: contractRuntime,
 			Rule: "A Run whose ctx is done returns an error that matches it and leaves nothing.",
 			Run: func(t *T) {
@@ -206,6 +220,14 @@ func lifecycleCases() []Case {
 func (t *T) noSandbox(id string) {
 	_, err := t.Runtime().Inspect(t.ctx, id, runtime.InspectOptions{})
 	t.ErrorIs("inspecting "+id, err, runtime.ErrNotFound)
+}
+
+// named asserts that an error has what the caller called the thing that it is about.
+func (t *T) named(what string, err error, called string) {
+	var e *runtime.Error
+	if t.True(errors.As(err, &e), what, err, "a *runtime.Error") {
+		t.Equal(what+": the error's ID", e.ID, called)
+	}
 }
 
 // foreign has a container made that is not Sandlot's. Where the configuration has no way to, the case ends.

@@ -87,7 +87,7 @@ func (c Container) HostPort(port string) (netip.AddrPort, error) {
 		return netip.AddrPort{}, err
 	}
 	if c.State != StateRunning && c.State != StatePaused {
-		return netip.AddrPort{}, &Error{Op: "host port", ID: c.ID, Kind: ErrNotRunning, Hint: "start the sandbox first"}
+		return netip.AddrPort{}, &Error{Op: "host port", ID: c.Name, Kind: ErrNotRunning}
 	}
 	for _, p := range c.Ports {
 		if p.Container == number && p.Protocol == protocol {
@@ -95,7 +95,7 @@ func (c Container) HostPort(port string) (netip.AddrPort, error) {
 		}
 	}
 	return netip.AddrPort{}, &Error{
-		Op: "host port", ID: c.ID, Kind: ErrNotFound,
+		Op: "host port", ID: c.Name, Kind: ErrNotFound,
 		Message: fmt.Sprintf("port %d/%s is not published", number, protocol),
 		Hint:    "publish it when the sandbox is made",
 	}
