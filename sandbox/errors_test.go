@@ -44,6 +44,20 @@ func TestErrorsSayWhatTheCallerSaid(t *testing.T) {
 	}
 }
 
+// An image that could not be pulled is one that the engine did not have: both are said.
+func TestPullFails(t *testing.T) {
+	opts := sandbox.Options{Image: "none"}
+	_, err := sandbox.New(t.Context(), fakePuller{fake: newFake()}, opts)
+	wantKind(t, err, runtime.ErrImageNotFound)
+	if want := "pull none: image not found: the engine does not have the image, and it could not be pulled"; err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+	opts.Pull = sandbox.PullAlways // nobody knows whether it has
+	if _, err = sandbox.New(t.Context(), fakePuller{fake: newFake()}, opts); err == nil || strings.Contains(err.Error(), "does not have") {
+		t.Errorf("always: %v", err)
+	}
+}
+
 type failing struct {
 	fakePuller
 	gone bool

@@ -77,6 +77,14 @@ func runImage(ctx context.Context, rt runtime.Runtime, opts Options) (runtime.Ru
 	_, err := puller.Pull(ctx, opts.Image, runtime.PullOptions{
 		Progress: opts.Progress, Username: opts.Username, Password: opts.Password,
 	})
+	if own, ok := err.(*runtime.Error); ok && opts.Pull != PullAlways {
+		missing := *own
+		missing.Message = "the engine does not have the image, and it could not be pulled"
+		if own.Message != "" {
+			missing.Message += ": " + own.Message
+		}
+		err = &missing
+	}
 	if err != nil {
 		return runtime.RunResult{}, err
 	}

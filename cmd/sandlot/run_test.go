@@ -165,7 +165,7 @@ func TestRunBuiltIn(t *testing.T) {
 
 func TestRunMissingImage(t *testing.T) {
 	f := exits(0)
-	f.call(t, "run", "--image", "nope", "true").want(t, 125, "", "image not found\nsandlot: build or pull it first\n")
+	f.call(t, "run", "--image", "nope", "true").want(t, 125, "", "image not found\nsandlot: name another with --image")
 }
 
 // TestRunCancelled has a command that goes on until it is cancelled.

@@ -113,7 +113,7 @@ func (e *engine) explain(ctx context.Context, id string, stream *Stream, err err
 			out.Message += ", out of memory"
 		}
 		if never {
-			out.Kind, out.Hint = runtime.ErrNotRunning, "start it again"
+			out.Kind = runtime.ErrNotRunning
 		}
 	case launch != nil:
 		return launch
