@@ -24,7 +24,7 @@ type RunOptions struct {
 	// Ports are published on the host. They need a network: with Network none, ErrInvalid.
 	Ports []Port
 	// Network is "none" (also when empty), "default" (the engine's own default network), "host", or the name of a network.
-	// A network that does not exist is ErrNotFound.
+	// A network that does not exist is ErrNotFound; "bridge", as Docker alone calls its default network, is ErrInvalid.
 	Network string
 	// ReadOnlyRoot makes the root file system read-only. Mounts are not.
 	ReadOnlyRoot bool
@@ -79,7 +79,8 @@ type Mount struct {
 	// Source is the volume's name, or an absolute path on the engine's host. Empty for tmpfs; an empty one of a volume is an anonymous
 	// volume, removed with the sandbox.
 	Source string `json:"source,omitempty"`
-	// Target is an absolute path in the sandbox, made if missing. Targets are distinct, and not below the guest's own directory.
+	// Target is an absolute path in the sandbox, made if missing. Targets are distinct, and not below the guest's own directory, nor
+	// at /dev, nor at or below /proc and /sys, which are the kernel's.
 	Target string `json:"target"`
 	// ReadOnly mounts it read-only.
 	ReadOnly bool `json:"readOnly,omitempty"`

@@ -116,7 +116,7 @@ func (e *engine) running(ctx context.Context, id string) (runtime.Container, err
 func (e *engine) makeDir(ctx context.Context, id, dir string, mounts []runtime.Mount) error {
 	mounted := false
 	for _, m := range mounts {
-		mounted = mounted || dir == m.Target || strings.HasPrefix(dir, m.Target+"/")
+		mounted = mounted || isOrBelow(dir, m.Target)
 	}
 	if !mounted {
 		if there, err := e.api.Exists(ctx, id, dir); err != nil || there {

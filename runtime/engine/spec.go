@@ -152,6 +152,8 @@ func (b *specBuilder) network() error {
 		return nil
 	case b.opts.Network == runtime.NetworkNone:
 		return b.need(runtime.CapabilityNoNetwork, "network none")
+	case b.opts.Network == "bridge":
+		return invalid("name default, which is the engine's own network", "bridge is what Docker alone calls its default network")
 	case !namePattern.MatchString(b.opts.Network):
 		return invalid("name none, default, host or a network of the engine", "%q is no network", b.opts.Network)
 	}
