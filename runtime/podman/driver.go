@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"strings"
@@ -18,7 +19,8 @@ import (
 // name is the driver's name.
 const name = "podman"
 
-// Driver opens Podman by the URLs that the package names, or at the first of [Places] that answers.
+// Driver opens Podman by the URLs that the package names, or at the first of [Places] that answers. A Docker that answers there is
+// [runtime.ErrInvalid]: it has a driver of its own.
 func Driver() runtime.Driver { return runtime.Driver{Name: name, Open: open} }
 
 func open(ctx context.Context, u *url.URL) (runtime.Runtime, error) {
@@ -53,6 +55,12 @@ func openURL(ctx context.Context, u *url.URL, again string, ended func() error) 
 // openAt opens the service at u. again is what opens it again, and ended ends it, if need be.
 func openAt(ctx context.Context, u *url.URL, again string, ended func() error) (*api, error) {
 	c, err := connect(ctx, u)
+	if err != nil && dockerAnswers(ctx, u) {
+		err = &runtime.Error{
+			Kind: runtime.ErrInvalid, Message: "Docker answers there, not Podman",
+			Hint: "open it as docker" + strings.TrimPrefix(u.Redacted(), name),
+		}
+	}
 	if err != nil {
 		return nil, openFailure(u, err)
 	}
@@ -92,6 +100,33 @@ func connect(ctx context.Context, u *url.URL) (*client, error) {
 		return nil, err
 	}
 	return newClient(conn)
+}
+
+// dockerAnswers asks a socket, or a port without TLS, that does not speak libpod's API.
+func dockerAnswers(ctx context.Context, u *url.URL) bool {
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	host := u.Host
+	switch u.Scheme {
+	case name + "+tcp":
+	case name + "+unix":
+		host = "d"
+		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", u.Path)
+		}
+	default:
+		return false
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+host+"/_ping", nil)
+	if err != nil {
+		return false
+	}
+	answer, err := transport.RoundTrip(req)
+	if err != nil {
+		return false
+	}
+	answer.Body.Close()
+	return answer.Header.Get("Api-Version") != "" && answer.Header.Get("Libpod-Api-Version") == ""
 }
 
 // newConnection returns when ctx is done, although ssh does not look at it.
