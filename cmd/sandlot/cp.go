@@ -18,8 +18,9 @@ import (
 
 func (a *app) cpCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "cp SRC NAME:PATH | NAME:PATH DST",
-		Short: "Copy files and directories into a sandbox and out of it",
+		Use:        "cp SRC NAME:PATH | NAME:PATH DST",
+		SuggestFor: []string{"copy"},
+		Short:      "Copy files and directories into a sandbox and out of it",
 		Long: `Copy files and directories into a sandbox and out of it. A relative PATH is below the sandbox's working directory.
 
 A file goes to PATH, or into it where PATH is a directory or ends with "/". A directory goes to PATH, or into it where PATH is a

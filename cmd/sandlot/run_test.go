@@ -135,6 +135,11 @@ func TestRunUsage(t *testing.T) {
 		{"cp a", "usage: sandlot cp"},
 		{"build", "usage: sandlot build"},
 		{"stop", "usage: sandlot stop"},
+		{"frobnicate", "unknown command \"frobnicate\"\nsandlot: see sandlot --help\n"},
+		{"insepct --image image", "unknown command \"insepct\"\nsandlot: did you mean sandlot inspect?\n"},
+		{"st", "did you mean sandlot stop or sandlot start?\n"},
+		{"ps", "did you mean sandlot ls?\n"},
+		{"remove box", "did you mean sandlot rm?\n"},
 	} {
 		t.Run(c.args, func(t *testing.T) {
 			f := exits(0)
