@@ -51,8 +51,16 @@ func (e *engine) GetArchive(ctx context.Context, id, path string, w io.Writer, o
 			return runtime.GetArchiveResult{}, err
 		}
 		result, err := e.guest.get(ctx, stream, path, w, opts)
-		return result, e.explain(ctx, full, stream, err)
+		return result, missing(path, e.explain(ctx, full, stream, err))
 	})
+}
+
+// missing names the path that is not there, of which the guest knows the last part.
+func missing(path string, err error) error {
+	if own, ok := err.(*runtime.Error); ok && own.Kind == runtime.ErrFileNotFound {
+		own.Message = path + ": no such file or directory"
+	}
+	return err
 }
 
 // attachRoot starts a guest that serves an archive: it writes and reads as the sandbox's administrator, whatever its user.

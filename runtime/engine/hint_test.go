@@ -1,8 +1,12 @@
 package engine
 
 import (
+	"context"
+	"io"
 	"testing"
+	"time"
 
+	"github.com/sandlot-dev/sandlot/guest"
 	"github.com/sandlot-dev/sandlot/runtime"
 )
 
@@ -41,5 +45,20 @@ func TestHints(t *testing.T) {
 				t.Errorf("the hint is %q, want none", own.Hint)
 			}
 		})
+	}
+}
+
+// The guest knows the last part of a path that is not there.
+func TestMissingFilesAreNamedWhole(t *testing.T) {
+	f := newFake()
+	e := f.open(t)
+	f.add("box", ours, time.Now())
+	e.guest.get = func(_ context.Context, ch guest.Channel, _ string, _ io.Writer, _ runtime.GetArchiveOptions) (runtime.GetArchiveResult, error) {
+		ch.Close()
+		return runtime.GetArchiveResult{}, &runtime.Error{Kind: runtime.ErrFileNotFound, Message: "packing nosuch: no such file or directory"}
+	}
+	_, err := e.GetArchive(t.Context(), "box", "/a/nosuch", io.Discard, runtime.GetArchiveOptions{})
+	if want := "get archive box on fake: file not found: /a/nosuch: no such file or directory"; err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
 	}
 }
