@@ -133,6 +133,7 @@ func lifecycleBreakers() map[string]breaker {
 			}
 		}),
 		"inspect/running":   inspected(func(c *runtime.Container) { c.Image = c.ImageID }),
+		"inspect/env":       inspected(func(c *runtime.Container) { c.Env = append(c.Env, "HOSTNAME=box") }),
 		"inspect/not-found": kind(runtime.ErrNotFound),
 		"list/labels": func(b *broken) {
 			b.list = func(opts *runtime.ListOptions) func(*[]runtime.Container) {

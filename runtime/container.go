@@ -53,7 +53,7 @@ type Container struct {
 	Hostname   string   `json:"hostname,omitempty"`
 	User       string   `json:"user,omitempty"` // as the image or the options name it
 	WorkingDir string   `json:"workingDir,omitempty"`
-	Env        []string `json:"env,omitempty"`
+	Env        []string `json:"env,omitempty"` // what the image and the options set, sorted
 	Network    string   `json:"network,omitempty"`
 	Mounts     []Mount  `json:"mounts,omitempty"` // without the guest's own
 	// Expected is the ports that the sandbox was asked to publish, also while it does not run.

@@ -87,6 +87,7 @@ func present(c runtime.Container) runtime.Container {
 	}
 	c.Labels = maps.Clone(c.Labels)
 	maps.DeleteFunc(c.Labels, func(key, _ string) bool { return strings.HasPrefix(key, runtime.LabelPrefix) })
+	c.Env = slices.Sorted(slices.Values(c.Env))
 	c.Mounts = slices.DeleteFunc(slices.Clone(c.Mounts), func(m runtime.Mount) bool { return m.Target == guest.Dir })
 	if c.State != runtime.StateRunning && c.State != runtime.StatePaused {
 		c.Ports = nil

@@ -108,7 +108,8 @@ func ownLabels(c *runtime.Container) {
 	}
 	c.Network = c.Labels[labelNetwork]
 	c.Expected = decodePorts(c.Labels[labelPorts])
-	for _, l := range []string{labelImage, labelNetwork, labelPorts} {
+	c.Env = withoutOthers(c.Env, c.Labels[labelEnv])
+	for _, l := range []string{labelImage, labelNetwork, labelPorts, labelEnv} {
 		delete(c.Labels, l)
 	}
 }
