@@ -206,6 +206,23 @@ func TestTable(t *testing.T) {
 	})
 }
 
+var goVersion = regexp.MustCompile(`(?m)^go (\d+\.\d+)`)
+
+// TestInstallation compares how the library is got with go.mod.
+func TestInstallation(t *testing.T) {
+	mod, err := os.ReadFile(filepath.Join(root, "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	module, _, _ := strings.Cut(strings.TrimPrefix(string(mod), "module "), "\n")
+	version := goVersion.FindStringSubmatch(string(mod))
+	for _, want := range []string{"`go get " + module + "`", "takes Go " + version[1] + " or newer"} {
+		if !strings.Contains(readme(t), want) {
+			t.Errorf("the README does not say %q", want)
+		}
+	}
+}
+
 var link = regexp.MustCompile(`\]\(([^)#:]+)\)`)
 
 func TestLinks(t *testing.T) {
