@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/sandlot-dev/sandlot/conformance/internal/answer"
 	"github.com/sandlot-dev/sandlot/runtime"
@@ -137,9 +138,9 @@ func lifecycleCases() []Case {
 		},
 		{
 			ID: "lifecycle/name/invalid", Contract: contractRunOptions + ".Name",
-			Rule: "A name of other characters than letters, digits, '_', '.' and '-' is ErrInvalid.",
+			Rule: "A name of other characters than letters, digits, '_', '.' and '-', or not of 2 to 200, is ErrInvalid.",
 			Run: func(t *T) {
-				for _, name := range []string{"a b", "a/b", "-a", ".a", "ä", "a:b"} {
+				for _, name := range []string{"a b", "a/b", "-a", ".a", "ä", "a:b", "a", strings.Repeat("a", 201)} {
 					_, err := t.TryRun(t.Image(), runtime.RunOptions{Name: name})
 					t.ErrorIs("run", err, runtime.ErrInvalid)
 				}

@@ -5,7 +5,8 @@ import "time"
 // RunOptions are the options of [Runtime].Run. The zero value is a sandbox for untrusted code: no network, no capabilities,
 // no new privileges, the engine's seccomp profile, at most [DefaultPids] processes, no mounts of the host, nothing published.
 type RunOptions struct {
-	// Name of the sandbox: letters, digits, '_', '.' and '-', the first a letter or digit. Empty: the runtime makes one up.
+	// Name of the sandbox: 2 to 200 letters, digits, '_', '.' and '-', the first a letter or digit, else ErrInvalid. Empty: the runtime
+	// makes one up.
 	Name string
 	// Replace removes a sandbox that holds Name first. A container without Sandlot's labels is never replaced: ErrAlreadyExists.
 	Replace bool
