@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"unicode"
 
 	"github.com/hashicorp/go-multierror"
 
@@ -112,9 +113,16 @@ func describe(err error) string {
 	return text + "\n" + hint(e)
 }
 
-// say writes lines for people.
+// say writes lines for people. What a terminal could act on is taken out: names of a sandbox's files may be in it.
 func say(stderr io.Writer, text string) {
 	for line := range strings.Lines(strings.TrimRight(text, "\n")) {
-		fmt.Fprintf(stderr, "sandlot: %s\n", strings.TrimRight(line, "\n"))
+		fmt.Fprintf(stderr, "sandlot: %s\n", strings.Map(printable, strings.TrimRight(line, "\n")))
 	}
+}
+
+func printable(r rune) rune {
+	if unicode.IsPrint(r) || r == '\t' {
+		return r
+	}
+	return unicode.ReplacementChar
 }
