@@ -102,31 +102,16 @@ func connect(ctx context.Context, u *url.URL) (*client, error) {
 	return newClient(conn)
 }
 
-// dockerAnswers asks a socket, or a port without TLS, that does not speak libpod's API.
+// dockerAnswers asks a place that does not speak libpod's API.
 func dockerAnswers(ctx context.Context, u *url.URL) bool {
-	transport := &http.Transport{}
-	defer transport.CloseIdleConnections()
-	host := u.Host
+	var header http.Header
 	switch u.Scheme {
-	case name + "+tcp":
 	case name + "+unix":
-		host = "d"
-		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "unix", u.Path)
-		}
-	default:
-		return false
+		header = try.Ping(ctx, "unix", u.Path)
+	case name + "+tcp":
+		header = try.Ping(ctx, "tcp", u.Host)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+host+"/_ping", nil)
-	if err != nil {
-		return false
-	}
-	answer, err := transport.RoundTrip(req)
-	if err != nil {
-		return false
-	}
-	answer.Body.Close()
-	return answer.Header.Get("Api-Version") != "" && answer.Header.Get("Libpod-Api-Version") == ""
+	return header.Get("Api-Version") != "" && header.Get("Libpod-Api-Version") == ""
 }
 
 // newConnection returns when ctx is done, although ssh does not look at it.
