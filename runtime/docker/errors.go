@@ -116,7 +116,7 @@ func startError(err error) error {
 	case says(err, "not a directory"):
 		return as(err, runtime.ErrInvalid, "see whether a mount or the working directory is below a file of the image")
 	case says(err, "cannot start a paused container"):
-		return as(err, runtime.ErrNotRunning, "unpause it with the engine's own command")
+		return as(err, runtime.ErrNotRunning, engine.HintPaused)
 	}
 	return translate(err)
 }
@@ -128,7 +128,7 @@ func attachError(err error) error {
 	case says(err, unknownUser...):
 		return as(err, runtime.ErrInvalid, "name a user that the image has, or a uid")
 	case says(err, "is paused"):
-		return as(err, runtime.ErrNotRunning, "unpause it with the engine's own command")
+		return as(err, runtime.ErrNotRunning, engine.HintPaused)
 	case says(err, "is not running", "is restarting", "not running"):
 		return as(err, runtime.ErrNotRunning, "")
 	}

@@ -103,7 +103,7 @@ func (e *engine) explain(ctx context.Context, id string, stream *Stream, err err
 	case lookErr != nil:
 		out.Message = "the engine has gone away: " + lookErr.Error()
 	case c.State == runtime.StatePaused:
-		out.Message, out.Hint = "the sandbox is paused", "unpause it with the engine's own command"
+		out.Message, out.Hint = "the sandbox is paused", HintPaused
 		if never {
 			out.Kind = runtime.ErrNotRunning
 		}
