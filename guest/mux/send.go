@@ -19,7 +19,8 @@ const (
 // few frames in it, and there are so many streams.
 type queue struct {
 	buf     []byte
-	spare   []byte
+	spare   []byte    // for what is queued while buf is written
+	large   sync.Pool // of memory for data, which an empty queue gives back
 	writing bool // some of it is being written
 	failed  bool // writing failed
 	ponged  bool // a pong is in buf
@@ -30,6 +31,26 @@ type queue struct {
 func (q *queue) idle() bool { return len(q.buf) == 0 && !q.writing || q.failed }
 
 func (q *queue) full() bool { return len(q.buf) >= maxQueued }
+
+// grow makes room for data.
+func (q *queue) grow() {
+	large, ok := q.large.Get().(*[]byte)
+	if !ok {
+		memory := make([]byte, 0, maxQueued+largeChunk+keepQueue)
+		large = &memory
+	}
+	q.buf = append((*large)[:0], q.buf...)
+}
+
+// shrink gives back what an empty queue does not need.
+func (q *queue) shrink() {
+	for _, b := range []*[]byte{&q.buf, &q.spare} {
+		if large := (*b)[:0]; cap(large) > keepQueue {
+			q.large.Put(&large)
+			*b = nil
+		}
+	}
+}
 
 // emit queues a frame. The lock is held.
 func (s *Session) emit(typ byte, id uint32, payload []byte) {
@@ -44,6 +65,9 @@ func (s *Session) emit(typ byte, id uint32, payload []byte) {
 	}
 	if len(q.buf) == 0 {
 		q.change.Broadcast()
+	}
+	if cap(q.buf) <= keepQueue && len(payload) > keepQueue {
+		q.grow()
 	}
 	q.buf = appendHeader(q.buf, header{typ, len(payload), id})
 	q.buf = append(q.buf, payload...)
@@ -86,10 +110,8 @@ func (s *Session) send() {
 			q.change.Broadcast()
 			return
 		}
-		if len(q.buf) > 0 || cap(frames) <= keepQueue {
-			q.spare = frames
-		} else if cap(q.buf) > keepQueue {
-			q.buf = nil
+		if q.spare = frames; len(q.buf) == 0 {
+			q.shrink()
 		}
 		if s.leaving && q.idle() {
 			q.change.Broadcast()
