@@ -2,14 +2,13 @@ package mux
 
 import (
 	"io"
-	"net"
 	"os"
 	"slices"
 	"sync"
 	"time"
 )
 
-// A Stream is one of a session's. It is a net.Conn; all its methods are safe for concurrent use. A write returns when the data are queued,
+// A Stream is one of a session's. It is a net.Conn (without its addresses in the guest, see addr.go); all its methods are safe for concurrent use. A write returns when the data are queued,
 // which says nothing of the other end.
 type Stream struct {
 	s  *Session
@@ -48,7 +47,7 @@ func (st *Stream) Read(p []byte) (int, error) {
 	for {
 		switch {
 		case st.closed:
-			return 0, net.ErrClosed
+			return 0, errClosed
 		case st.readBy.expired:
 			return 0, os.ErrDeadlineExceeded
 		case len(p) == 0:
@@ -126,7 +125,7 @@ func (st *Stream) Write(p []byte) (n int, err error) {
 func (st *Stream) writeError() error {
 	switch {
 	case st.closed:
-		return net.ErrClosed
+		return errClosed
 	case st.writeBy.expired:
 		return os.ErrDeadlineExceeded
 	case st.err != nil:
@@ -143,7 +142,7 @@ func (st *Stream) CloseWrite() error {
 	defer st.s.mu.Unlock()
 	switch {
 	case st.closed:
-		return net.ErrClosed
+		return errClosed
 	case st.err != nil:
 		return st.err
 	case st.sentEnd:
@@ -161,7 +160,7 @@ func (st *Stream) Close() error {
 	st.s.mu.Lock()
 	defer st.s.mu.Unlock()
 	if st.closed {
-		return net.ErrClosed
+		return errClosed
 	}
 	st.shut(codeClosed)
 	return nil
@@ -299,7 +298,7 @@ func (st *Stream) setDeadlines(t time.Time, reads, writes bool) error {
 	st.s.mu.Lock()
 	defer st.s.mu.Unlock()
 	if st.closed {
-		return net.ErrClosed
+		return errClosed
 	}
 	if reads {
 		st.readBy.set(t, &st.readable)
@@ -309,15 +308,3 @@ func (st *Stream) setDeadlines(t time.Time, reads, writes bool) error {
 	}
 	return nil
 }
-
-// addr is a stream's address.
-type addr string
-
-func (addr) Network() string  { return "sandlot" }
-func (a addr) String() string { return string(a) }
-
-// LocalAddr names the stream: network "sandlot", and its number.
-func (st *Stream) LocalAddr() net.Addr { return addr(decimal(int(st.id))) }
-
-// RemoteAddr is the same as LocalAddr: both ends know a stream by its number.
-func (st *Stream) RemoteAddr() net.Addr { return st.LocalAddr() }
