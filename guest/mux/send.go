@@ -21,9 +21,9 @@ type queue struct {
 	buf     []byte
 	spare   []byte    // for what is queued while buf is written
 	large   sync.Pool // of memory for data, which an empty queue gives back
-	writing bool // some of it is being written
-	failed  bool // writing failed
-	ponged  bool // a pong is in buf
+	writing bool      // some of it is being written
+	failed  bool      // writing failed
+	ponged  bool      // a pong is in buf
 	waiting []*Stream
 	change  sync.Cond
 }
