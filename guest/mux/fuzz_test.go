@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net"
 	"sync"
 	"testing"
+	"time"
 )
 
 // A script is a carrier that says what it is told and takes everything.
@@ -139,3 +141,86 @@ func FuzzHello(f *testing.F) {
 		}
 	})
 }
+
+// Two ends that keep the rules, whatever their programs do: neither finds the other breaking them, data come as they were sent, and nothing is left.
+func FuzzBothEnds(f *testing.F) {
+	f.Add([]byte("\x00\x01\x02\x08\x13\x24\x35\x46"), false)
+	f.Add([]byte("\x00\x10\x18\x00\x11\x19\x22\x2a\x33\x3b\x04\x0c\x05\x0d"), true)
+	f.Add(bytes.Repeat([]byte{0, 8, 1, 9, 17, 25, 2, 10, 3, 11, 4, 12}, 10), true)
+	f.Fuzz(func(t *testing.T, ops []byte, reverse bool) {
+		near, far := net.Pipe()
+		client, server := pair(t, near, far)
+		if len(ops) > 400 {
+			ops = ops[:400]
+		}
+		var ends []*end
+		var all sync.WaitGroup
+		for _, op := range ops {
+			what, which := op&7, int(op>>3)
+			if what == 0 && len(ends) < 16 {
+				a, b := stream(t, client, server)
+				one, other := newEnd(t, a), newEnd(t, b)
+				ends = append(ends, one, other)
+				all.Go(one.work)
+				all.Go(other.work)
+			} else if len(ends) > 0 {
+				ends[which%len(ends)].ops <- what
+			}
+		}
+		for i := range ends {
+			if reverse {
+				i = len(ends) - 1 - i
+			}
+			ends[i].st.Close()
+			close(ends[i].ops)
+		}
+		all.Wait()
+		unused(t, client, server)
+	})
+}
+
+// An end of a stream with its program.
+type end struct {
+	t           *testing.T
+	st          *Stream
+	ops         chan byte
+	wrote, read int
+}
+
+func newEnd(t *testing.T, st *Stream) *end { return &end{t: t, st: st, ops: make(chan byte, 400)} }
+
+func (e *end) work() {
+	for what := range e.ops {
+		switch what {
+		case 0, 1, 2:
+			data := make([]byte, []int{1, 5000, 100 << 10}[what])
+			for i := range data {
+				data[i] = pattern(e.wrote + i)
+			}
+			n, err := e.st.Write(data)
+			if n < len(data) && err == nil {
+				e.t.Errorf("wrote %d of %d", n, len(data))
+			}
+			e.wrote += n
+		case 3, 4:
+			_ = e.st.SetReadDeadline(time.Now().Add(time.Millisecond))
+			buf := make([]byte, []int{100, 200 << 10}[what-3])
+			n, _ := e.st.Read(buf)
+			for i, got := range buf[:n] {
+				if want := pattern(e.read + i); got != want {
+					e.t.Errorf("byte %d is %d, want %d", e.read+i, got, want)
+					return
+				}
+			}
+			e.read += n
+		case 5:
+			_ = e.st.CloseWrite()
+		case 6:
+			e.st.Close()
+		case 7:
+			e.st.Reset()
+		}
+	}
+}
+
+func pattern(i int) byte { return byte(i % 251) }
