@@ -79,6 +79,7 @@ func TestBrokenProtocol(t *testing.T) {
 		{"a close for no stream", false, frame(typeClose, 1, 0), "type 4 for a stream that is not open"},
 		{"credit for no stream", false, credit(1, 1), "type 5 for a stream that is not open"},
 		{"data behind a close", false, frames(frame(typeOpen, 1), frame(typeClose, 1, 0), frame(typeData, 1, 1)), "data for a stream that is not open"},
+		{"an end behind a close", false, frames(frame(typeOpen, 1), frame(typeClose, 1, 0), frame(typeEOF, 1)), "type 3 for a stream that is not open"},
 		{"data behind the end", false, frames(frame(typeOpen, 1), frame(typeEOF, 1), frame(typeData, 1, 1)), "data behind the end"},
 		{"two ends", false, frames(frame(typeOpen, 1), frame(typeEOF, 1), frame(typeEOF, 1)), "the end of a stream that has ended"},
 		{"data without credit", false, frames(frame(typeOpen, 1), window, frame(typeData, 1, 1)), "data without credit"},
@@ -148,6 +149,117 @@ func TestCrossing(t *testing.T) {
 		t.Errorf("a stream that was reset keeps %d bytes", st.in.len)
 	}
 }
+
+// Credit is given for what was read, and not for a byte more.
+func TestCredit(t *testing.T) {
+	near, far := net.Pipe()
+	defer far.Close()
+	credits := make(chan int, 2*Window)
+	go func() {
+		defer close(credits)
+		_, _ = io.ReadFull(far, make([]byte, helloSize))
+		_, _ = far.Write(hello{Window, 0}.append(nil))
+		b := make([]byte, headerSize+4)
+		for {
+			if _, err := io.ReadFull(far, b[:headerSize]); err != nil || parseHeader(b).typ != typeCredit {
+				return
+			}
+			if _, err := io.ReadFull(far, b[headerSize:]); err != nil {
+				return
+			}
+			credits <- int(binary.BigEndian.Uint32(b[headerSize:]))
+		}
+	}()
+	s, err := Server(near)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, err := far.Write(frame(typeOpen, 1)); err != nil {
+		t.Fatal(err)
+	}
+	st, err := s.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	allowed := Window
+	for range 20 {
+		size := min(allowed, 50<<10)
+		go func() { _, _ = far.Write(frame(typeData, 1, make([]byte, size)...)) }()
+		if _, err := io.ReadFull(st, make([]byte, size)); err != nil {
+			t.Fatal(err)
+		}
+		for allowed -= size; allowed < Window/2; {
+			allowed += <-credits
+		}
+	}
+	if _, err := far.Write(frame(typePing, 0)); err != nil {
+		t.Fatal(err)
+	}
+	for n := range credits { // up to the answer
+		allowed += n
+	}
+	for allowed > 0 {
+		size := min(allowed, MaxPayload)
+		if _, err := far.Write(frame(typeData, 1, make([]byte, size)...)); err != nil {
+			t.Fatal(err)
+		}
+		allowed -= size
+	}
+	if err := s.Err(); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = far.Write(frame(typeData, 1, 1))
+	expectEnd(t, s, ErrProtocol)
+}
+
+// A carrier that takes nothing any more may still have something to say.
+func TestLastWordsOfACarrier(t *testing.T) {
+	failed := make(chan struct{})
+	last := frames(frame(typeData, 1, []byte("last words")...), frame(typeEOF, 1), frame(typeGoAway, 0))
+	s, err := Client(&dying{said: [][]byte{hello{Window, MaxStreams}.append(nil), last}, failed: failed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := s.Open(t.Context()) // its frame fails
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(st); string(got) != "last words" || err != nil {
+		t.Errorf("%q, %v", got, err)
+	}
+	expectEnd(t, s, ErrGone)
+}
+
+// A dying carrier takes a hello, and says its last when the next write has failed.
+type dying struct {
+	said   [][]byte
+	failed chan struct{}
+}
+
+func (d *dying) Read(p []byte) (int, error) {
+	switch len(d.said) {
+	case 0:
+		return 0, io.EOF
+	case 1:
+		<-d.failed
+	}
+	n := copy(p, d.said[0])
+	if d.said[0] = d.said[0][n:]; len(d.said[0]) == 0 {
+		d.said = d.said[1:]
+	}
+	return n, nil
+}
+
+func (d *dying) Write(p []byte) (int, error) {
+	if isMagic(p) {
+		return len(p), nil
+	}
+	close(d.failed)
+	return 0, io.ErrClosedPipe
+}
+
+func (*dying) Close() error { return nil }
 
 // A peer that makes answers necessary and reads none of them does not fill the memory.
 func TestFloods(t *testing.T) {
