@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	goruntime "runtime"
 
+	"github.com/moby/sys/userns"
 	"golang.org/x/sys/unix"
 
 	"github.com/sandlot-dev/sandlot/runtime"
@@ -39,7 +40,8 @@ func Driver() runtime.Driver {
 func Open(dir string) (runtime.Runtime, error) {
 	fail := runtime.Error{Op: "open", Runtime: name, ID: dir}
 	if os.Geteuid() != 0 {
-		fail.Kind, fail.Message, fail.Hint = runtime.ErrPermission, "namespaces and mounts need root", "run it as root"
+		fail.Kind, fail.Message, fail.Hint = runtime.ErrPermission, "namespaces and mounts need root",
+			"run it as root, or in a user namespace: unshare --user --map-auto --map-root-user"
 		return nil, &fail
 	}
 	if !filepath.IsAbs(dir) {
@@ -74,7 +76,8 @@ func (a *api) Info(context.Context) (runtime.Info, error) {
 		}
 	}
 	return runtime.Info{
-		Version: release, APIVersion: "1", OS: "linux", Arch: goruntime.GOARCH, Kernel: release, Capabilities: capabilities,
+		Version: release, APIVersion: "1", OS: "linux", Arch: goruntime.GOARCH, Kernel: release, Rootless: userns.RunningInUserNS(),
+		Capabilities: capabilities,
 	}, nil
 }
 

@@ -72,7 +72,10 @@ func (s *sandbox) mountAll(a *api) error {
 			return err
 		}
 	}
-	return nil
+	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
+		return fmt.Errorf("leaving the host's root: %w", err)
+	}
+	return os.Chdir("/")
 }
 
 func clone(source string, attrs uint64) (tree, error) {
@@ -112,7 +115,7 @@ func (t tree) mount(target string) error {
 	return nil
 }
 
-// changeRoot makes a directory the root, and lets go of the old one.
+// changeRoot makes a directory the root. The old one is then on top of it, where no path from the new root leads, but "." of this process.
 func changeRoot(dir string) error {
 	root, err := clone(dir, unix.MOUNT_ATTR_NODEV)
 	if err != nil {
@@ -124,13 +127,7 @@ func changeRoot(dir string) error {
 	if err := os.Chdir(dir); err != nil {
 		return err
 	}
-	if err := unix.PivotRoot(".", "."); err != nil { // the old root is then on top of the new one
-		return err
-	}
-	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
-		return err
-	}
-	return os.Chdir("/")
+	return unix.PivotRoot(".", ".")
 }
 
 // mountKernel mounts what the kernel itself shows programs.

@@ -8,6 +8,7 @@ import (
 	"os"
 	goruntime "runtime"
 	"testing"
+	"time"
 
 	"github.com/sandlot-dev/sandlot/conformance"
 	"github.com/sandlot-dev/sandlot/examples/namespaces"
@@ -36,5 +37,5 @@ func TestConformance(t *testing.T) {
 	if _, err := namespaces.Import(dir, image, bytes.NewReader(content.Root), config); err != nil {
 		t.Fatal(err)
 	}
-	conformance.Run(t, conformance.Config{Open: open, Image: image})
+	conformance.Run(t, conformance.Config{Open: open, Image: image, CaseTimeout: 3 * time.Minute})
 }
