@@ -224,7 +224,7 @@ func TestInstallation(t *testing.T) {
 	module, _, _ := strings.Cut(strings.TrimPrefix(string(mod), "module "), "\n")
 	version := goVersion.FindStringSubmatch(string(mod))
 	for _, want := range []string{"`go get " + module + "`", "takes Go " + version[1] + " or newer"} {
-		if !strings.Contains(readme(t), want) {
+		if !strings.Contains(read(t, front), want) {
 			t.Errorf("the README does not say %q", want)
 		}
 	}
