@@ -37,11 +37,18 @@ func Kill(arg string) error {
 	defer cancel()
 	target, err := fs.Get(pid)
 	if err == nil && target.Alive {
-		if target.Parent != 0 || pid == keeperPID {
+		session := proc.Process{}
+		if target.Parent > keeperPID {
+			session, _ = fs.Get(target.Parent)
+		}
+		if pid == keeperPID || target.Parent != 0 && (session.PID == 0 || session.Parent != 0) {
 			return fmt.Errorf("process %d is no supervisor", pid)
 		}
 		if err := killSupervisor(ctx, fs, target); err != nil {
 			return err
+		}
+		if session.PID != 0 { // which may have been stopped together with it
+			_ = unix.Kill(session.PID, unix.SIGCONT)
 		}
 	}
 	return fs.KillBelow(ctx, keeperPID, func() (bool, error) { return fs.HasChildren(keeperPID) })
