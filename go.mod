@@ -22,6 +22,7 @@ require (
 	github.com/spf13/cobra v1.10.1
 	github.com/spf13/pflag v1.0.10
 	golang.org/x/crypto v0.47.0
+	golang.org/x/net v0.49.0
 	golang.org/x/sys v0.42.0
 	golang.org/x/term v0.41.0
 	google.golang.org/genproto v0.0.0-20250519155744-55703ea1f237
@@ -69,7 +70,6 @@ require (
 	go.podman.io/common v0.67.1 // indirect
 	go.podman.io/image/v5 v5.39.2 // indirect
 	go.podman.io/storage v1.62.0 // indirect
-	golang.org/x/net v0.49.0 // indirect
 	google.golang.org/protobuf v1.36.9 // indirect
 	tags.cncf.io/container-device-interface v1.0.1 // indirect
 )
