@@ -163,26 +163,14 @@ type received struct {
 
 // receive sends the request when the guest has said hello, and takes its frames until there is a result. Nothing that comes is trusted.
 func (c *call) receive() received {
-	buffered := bufio.NewReaderSize(c.ch, wire.MaxPayload)
-	if err := c.greet(buffered); err != nil {
-		return received{err: err}
-	}
-	r := wire.NewReader(buffered)
-	typ, payload, err := r.Next()
+	t, _ := c.ch.(*turn)
+	r, hello, err := c.hear(t)
 	if err != nil {
-		return received{err: noGuest(err.Error())}
-	}
-	var hello wire.Hello
-	if err := wire.ParseJSON(payload, &hello); err != nil || typ != wire.TypeHello || hello.PID <= 0 {
-		return received{err: noGuest("what was started is no guest")}
+		return received{err: err}
 	}
 	c.pid.Store(int64(hello.PID))
 	if hello.Sandlot != wire.Version {
-		return received{err: &runtime.Error{
-			Kind:    runtime.ErrInvalid,
-			Message: fmt.Sprintf("the sandbox's guest speaks protocol %d, and this Sandlot %d", hello.Sandlot, wire.Version),
-			Hint:    "remove the sandbox and make it anew",
-		}}
+		return received{err: otherVersion(hello.Sandlot, wire.Version)}
 	}
 	if err := c.w.WriteRequest(c.request); err != nil {
 		if errors.Is(err, wire.ErrTooLarge) {
@@ -201,9 +189,37 @@ func (c *call) receive() received {
 			return received{err: lost(err)}
 		}
 		if result != nil {
+			if t != nil && result.Again {
+				t.ready()
+			}
 			return received{result: *result}
 		}
 	}
+}
+
+// hear waits for the guest's hello. A session has heard it already.
+func (c *call) hear(t *turn) (*wire.Reader, wire.Hello, error) {
+	if t != nil {
+		return t.r, t.hello, nil
+	}
+	buffered := bufio.NewReaderSize(c.ch, wire.MaxPayload)
+	if err := c.greet(buffered); err != nil {
+		return nil, wire.Hello{}, err
+	}
+	r := wire.NewReader(buffered)
+	typ, payload, err := r.Next()
+	if err != nil {
+		return nil, wire.Hello{}, noGuest(err.Error())
+	}
+	hello, err := parseHello(typ, payload)
+	return r, hello, err
+}
+
+func parseHello(typ wire.Type, payload []byte) (hello wire.Hello, err error) {
+	if err := wire.ParseJSON(payload, &hello); err != nil || typ != wire.TypeHello || hello.PID <= 0 {
+		return hello, noGuest("what was started is no guest")
+	}
+	return hello, nil
 }
 
 // greet looks at the first bytes. A guest that could not be started leaves nothing there, or the engine's own words.

@@ -2,7 +2,8 @@
 //
 // The program is the first process of every sandbox and the supervisor of every exec. It is embedded here, compressed, for
 // linux/amd64 and linux/arm64. A runtime puts it at [Path] in each sandbox, starts it with [InitArgv] as the container's first process,
-// and starts it again with [ServeArgv] for every exec and archive, connecting its standard streams to [Exec], [PutArchive] or [GetArchive].
+// and starts it again with [SessionArgv], connecting its standard streams to a [Session], which has channels for [Exec], [PutArchive] and
+// [GetArchive]; or with [ServeArgv] for each exec and archive, connecting its standard streams to those.
 package guest
 
 import (

@@ -46,7 +46,7 @@ func open(ctx context.Context, u *url.URL) (runtime.Runtime, error) {
 	if err != nil {
 		return nil, openError(place.host, err)
 	}
-	return engine.New(api, name, name+"+"+place.host), nil
+	return engine.New(api, name, name+"+"+place.host, engine.Options{}), nil
 }
 
 func openError(host string, err error) error {

@@ -56,7 +56,7 @@ func allSupported() runtime.Capabilities {
 
 // open makes a Runtime of f whose guest is a stand-in.
 func (f *fake) open(t *testing.T) *engine {
-	e := New(f, "fake", "fake://").(*engine)
+	e := New(f, "fake", "fake://", Options{NoSessions: true}).(*engine)
 	e.guest = guestSide{
 		version: func(string) (string, error) { return "v1", nil },
 		program: func(string) ([]byte, error) { return []byte("the program"), nil },

@@ -47,7 +47,7 @@ func openURL(ctx context.Context, u *url.URL, again string, ended func() error) 
 	if err != nil {
 		return nil, err
 	}
-	return engine.New(a, name, again), nil
+	return engine.New(a, name, again, engine.Options{}), nil
 }
 
 // openAt opens the service at u. again is what opens it again, and ended ends it, if need be.
