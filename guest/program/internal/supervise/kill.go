@@ -37,21 +37,32 @@ func Kill(arg string) error {
 	defer cancel()
 	target, err := fs.Get(pid)
 	if err == nil && target.Alive {
-		session := proc.Process{}
-		if target.Parent > keeperPID {
-			session, _ = fs.Get(target.Parent)
-		}
-		if pid == keeperPID || target.Parent != 0 && (session.PID == 0 || session.Parent != 0) {
-			return fmt.Errorf("process %d is no supervisor", pid)
+		session, err := sessionOf(fs, target)
+		if err != nil {
+			return err
 		}
 		if err := killSupervisor(ctx, fs, target); err != nil {
 			return err
 		}
-		if session.PID != 0 { // which may have been stopped together with it
-			_ = unix.Kill(session.PID, unix.SIGCONT)
+		if session != 0 { // it may have been stopped together with it
+			_ = unix.Kill(session, unix.SIGCONT)
 		}
 	}
 	return fs.KillBelow(ctx, keeperPID, func() (bool, error) { return fs.HasChildren(keeperPID) })
+}
+
+// sessionOf is the session that has started a supervisor; 0: the engine has. Whatever else target is, it is an error. Only the engine starts
+// processes whose parent is outside of the sandbox, so their command lines are true.
+func sessionOf(fs *proc.FS, target proc.Process) (pid int, err error) {
+	if target.Parent == 0 && target.PID != keeperPID {
+		return 0, nil
+	}
+	if parent, err := fs.Get(target.Parent); target.Parent > keeperPID && err == nil && parent.Parent == 0 {
+		if args := fs.Args(parent.PID); len(args) > 1 && args[1] == "session" {
+			return parent.PID, nil
+		}
+	}
+	return 0, fmt.Errorf("process %d is no supervisor", target.PID)
 }
 
 // killSupervisor makes orphans of what it supervises: the first process adopts them.
