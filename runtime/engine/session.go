@@ -79,7 +79,7 @@ func (e *engine) channel(ctx context.Context, s *session) (guest.Channel, error)
 	looked := make(chan struct{})
 	look := time.AfterFunc(lookTime, func() {
 		defer close(looked)
-		if err := e.whySilent(ctx, s.key.id); err != nil {
+		if err := e.whySilent(ctx, s); err != nil {
 			cancel(err)
 		}
 	})
@@ -100,17 +100,19 @@ func (e *engine) channel(ctx context.Context, s *session) (guest.Channel, error)
 	return ch, err
 }
 
-// whySilent asks the engine why a guest does not answer. Nil: it should.
-func (e *engine) whySilent(ctx context.Context, id string) error {
-	ctx, cancel := context.WithTimeout(ctx, explainTime)
+// whySilent asks the engine why a guest does not answer. Nil: it should, and a command that has stopped it is undone.
+func (e *engine) whySilent(ctx context.Context, s *session) error {
+	look, cancel := context.WithTimeout(ctx, explainTime)
 	defer cancel()
-	c, err := e.api.Inspect(ctx, id)
+	c, err := e.api.Inspect(look, s.key.id)
 	switch {
 	case errors.Is(err, runtime.ErrNotFound):
-		e.note(err, id)
+		e.note(err, s.key.id)
 		return err
 	case err == nil && c.State == runtime.StatePaused:
 		return errPaused(runtime.ErrNotRunning, nil)
+	case err == nil && c.State == runtime.StateRunning:
+		_ = e.kill(ctx, s.key.id, s.key.as.process(guest.KillArgv(0)))
 	}
 	return nil
 }

@@ -2,14 +2,18 @@
 
 package self
 
-import "golang.org/x/sys/unix"
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
 
 // Limits is what others of the same user can change of a process from outside, and what all that it starts from then on gets: its resource
 // limits, and how it is scheduled.
 type Limits struct {
 	resources  [16]unix.Rlimit
-	nice       int
-	scheduling uintptr
+	nice       [2]int // of the first thread, and of this one
+	scheduling [2]uintptr
 }
 
 // CurrentLimits are those of this process. Two can be compared.
@@ -17,7 +21,9 @@ func CurrentLimits() (l Limits) {
 	for i := range l.resources {
 		_ = unix.Prlimit(0, i, nil, &l.resources[i])
 	}
-	l.nice, _ = unix.Getpriority(unix.PRIO_PROCESS, 0)
-	l.scheduling, _, _ = unix.RawSyscall(unix.SYS_SCHED_GETSCHEDULER, 0, 0, 0)
+	for i, thread := range []int{os.Getpid(), 0} {
+		l.nice[i], _ = unix.Getpriority(unix.PRIO_PROCESS, thread)
+		l.scheduling[i], _, _ = unix.RawSyscall(unix.SYS_SCHED_GETSCHEDULER, uintptr(thread), 0, 0)
+	}
 	return l
 }
