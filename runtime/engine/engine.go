@@ -10,17 +10,11 @@ import (
 	"github.com/sandlot-dev/sandlot/runtime"
 )
 
-// Options are choices about a Runtime. The zero value is what everybody wants.
-type Options struct {
-	// NoSessions has each exec and each archive start a guest of its own by the engine's exec. It works the same and costs more.
-	NoSessions bool
-}
-
 // New makes a Runtime out of an engine's API. It is also a runtime.Puller, Stopper, ImageRemover and VolumeRemover. name is the driver's, url what
 // opens it again.
 func New(api API, name, url string, options Options) runtime.Runtime {
 	return &engine{
-		api: api, name: name, url: url, options: options,
+		api: api, name: name, url: options.again(url), options: options,
 		guest: guestSide{guest.Version, guest.Program, guest.Exec, guest.PutArchive, guest.GetArchive, guest.OpenSession},
 		calls: make(map[int]context.CancelCauseFunc), known: make(map[string]bool), sessions: sessions{all: make(map[sessionKey]*session)},
 		infoLock: newLock(), guestLock: newLock(),
