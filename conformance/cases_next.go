@@ -49,7 +49,10 @@ func nextExecCases() []Case {
 			Run: func(t *T) {
 				id := t.Run(runtime.RunOptions{})
 				t.MustExec(id, runtime.ExecOptions{}, "exit", "0")
-				p := t.Start(id, runtime.ExecOptions{}, "signal-all", "19", t.token).Ready()
+				p := t.Start(id, runtime.ExecOptions{}, "signal-all", "19", t.token)
+				for len(t.Alive(id, t.token)) == 0 {
+					t.NoError("waiting for the command", t.ctx.Err())
+				}
 				p.Cancel()
 				t.Equal("the exit code", p.Wait().ExitCode, runtime.ExitTimeout)
 				t.Equal("the next exec", t.MustExec(id, runtime.ExecOptions{}, "say", "alive", ""), "alive")

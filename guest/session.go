@@ -34,20 +34,25 @@ func SessionArgv(files bool) []string {
 // A Session makes many channels out of one, each to a supervisor in the sandbox. Supervisors are used again, so that most execs
 // cost no start of one. A Session is safe for concurrent use.
 type Session struct {
-	mux *mux.Session
+	mux    *mux.Session
+	silent func(context.Context) error
 
 	mu     sync.Mutex
 	idle   []*lane   // the last used last
 	heard  time.Time // when the guest gave the last sign of life
 	doubt  bool      // something has ended since that should not have
 	trim   *time.Timer
+	look   *look // under way
 	closed bool
 	pid    int // the session's own process id in the sandbox; 0: not known yet
 }
 
 // OpenSession makes a session of a channel to a guest that was started with SessionArgv. ch is the session's from then on; with an error it
 // is closed. Errors are those of [Exec] for a guest that does not speak, and ctx's.
-func OpenSession(ctx context.Context, ch Channel) (*Session, error) {
+//
+// silent is called when the guest does not answer while a request is served. It lets the guest go on where a command has stopped it (see [KillArgv]), or says
+// in its error why it cannot: a request of which nothing has been heard yet ends with that.
+func OpenSession(ctx context.Context, ch Channel, silent func(context.Context) error) (*Session, error) {
 	stop := context.AfterFunc(ctx, func() { ch.Close() })
 	m, err := mux.Client(ch)
 	if !stop() {
@@ -60,7 +65,7 @@ func OpenSession(ctx context.Context, ch Channel) (*Session, error) {
 	)
 	switch {
 	case err == nil:
-		return &Session{mux: m}, nil
+		return &Session{mux: m, silent: silent}, nil
 	case errors.As(err, &other):
 		return nil, otherVersion(other.Theirs, other.Ours)
 	case errors.As(err, &nothing):
@@ -132,7 +137,7 @@ func (s *Session) Open(ctx context.Context) (Channel, error) {
 	if any {
 		// What ended before it answers is known to have ended then.
 		if err := s.mux.Ping(ctx); err != nil {
-			return nil, silent(ctx, err)
+			return nil, unreached(ctx, err)
 		}
 		s.hear(true)
 		s.mu.Lock()
@@ -144,7 +149,7 @@ func (s *Session) Open(ctx context.Context) (Channel, error) {
 	}
 	stream, err := s.mux.Open(ctx)
 	if err != nil {
-		return nil, silent(ctx, err)
+		return nil, unreached(ctx, err)
 	}
 	stop := context.AfterFunc(ctx, stream.Reset)
 	l := &lane{session: s, stream: stream, r: wire.NewReader(bufio.NewReaderSize(stream, laneBuffer))}
@@ -163,7 +168,45 @@ func (s *Session) Open(ctx context.Context) (Channel, error) {
 	return &turn{lane: l}, nil
 }
 
-func silent(ctx context.Context, err error) error {
+// pongTime is how long an answer to the question whether the guest is there may take.
+const pongTime = time.Second
+
+// A look is one at a guest that does not answer.
+type look struct {
+	done chan struct{}
+	err  error
+}
+
+// Probe asks whether the guest is there, and sees to it where it does not answer, as OpenSession says. The error is why it cannot.
+func (s *Session) Probe(ctx context.Context) (answers bool, err error) {
+	asking, cancel := context.WithTimeout(ctx, pongTime)
+	defer cancel()
+	if err := s.mux.Ping(asking); err == nil || ctx.Err() != nil || asking.Err() == nil {
+		return true, nil // where the session has ended everybody knows
+	}
+	s.mu.Lock()
+	l, mine := s.look, false
+	if l == nil {
+		l, mine = &look{done: make(chan struct{})}, true
+		s.look = l
+	}
+	s.mu.Unlock()
+	if mine { // one is enough for all who wait
+		l.err = s.silent(ctx)
+		close(l.done)
+		s.mu.Lock()
+		s.look = nil
+		s.mu.Unlock()
+	}
+	select {
+	case <-l.done:
+		return false, l.err
+	case <-ctx.Done():
+		return false, nil
+	}
+}
+
+func unreached(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

@@ -55,7 +55,7 @@ type guestSide struct {
 	exec    func(context.Context, guest.Channel, []string, runtime.ExecOptions, guest.Rescue) (runtime.ExecResult, error)
 	put     func(context.Context, guest.Channel, string, io.Reader, runtime.PutArchiveOptions) (runtime.PutArchiveResult, error)
 	get     func(context.Context, guest.Channel, string, io.Writer, runtime.GetArchiveOptions) (runtime.GetArchiveResult, error)
-	session func(context.Context, guest.Channel) (*guest.Session, error)
+	session func(context.Context, guest.Channel, func(context.Context) error) (*guest.Session, error)
 }
 
 // errClosing is the cause of the end of calls that are under way when the Runtime is closed.

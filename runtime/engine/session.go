@@ -13,9 +13,10 @@ import (
 )
 
 const (
-	// lookTime is how long a session may be silent before the engine is asked why, and silentTime before it counts as broken.
-	lookTime   = time.Second
-	silentTime = 15 * time.Second
+	// lookTime is how long a session may be silent before it is asked whether it is there, and the engine why it is not. After looks in vain
+	// it counts as broken.
+	lookTime = time.Second
+	looks    = 3
 )
 
 // who is as whom a guest runs.
@@ -69,35 +70,42 @@ func (e *engine) connect(ctx context.Context, id string, as who) (line, error) {
 	}
 }
 
-// channel gives a channel of an open session. While the guest is silent the engine may know why.
+// channel gives a channel of an open session.
 func (e *engine) channel(ctx context.Context, s *session) (guest.Channel, error) {
 	if ch, ok := s.guest.Idle(); ok {
 		return ch, nil
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	looked := make(chan struct{})
-	look := time.AfterFunc(lookTime, func() {
-		defer close(looked)
-		if err := e.whySilent(ctx, s); err != nil {
-			cancel(err)
-		}
-	})
-	silent := time.AfterFunc(silentTime, func() {
-		cancel(&runtime.Error{Kind: runtime.ErrConnectionLost, Message: "the sandbox's guest does not answer", Err: guest.ErrNoGuest})
-	})
-	defer silent.Stop()
+	look := time.AfterFunc(lookTime, func() { cancel(e.watch(ctx, s)) })
+	defer look.Stop()
 	ch, err := s.guest.Open(ctx)
-	if !look.Stop() {
-		<-looked
-	}
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
-	if errors.Is(err, guest.ErrNoGuest) && ctx.Err() != nil {
+	if errors.Is(err, errNoAnswer) {
 		e.endSilent(ctx, s)
 	}
 	return ch, err
+}
+
+var errNoAnswer = &runtime.Error{Kind: runtime.ErrConnectionLost, Message: "the sandbox's guest does not answer", Err: guest.ErrNoGuest}
+
+// watch looks after a session that somebody waits for, and says why that is in vain.
+func (e *engine) watch(ctx context.Context, s *session) error {
+	for silent := 0; silent < looks; {
+		answers, err := s.guest.Probe(ctx)
+		if err != nil {
+			return err
+		}
+		if silent++; answers { // it has much to do
+			silent = 0
+		}
+		if err := sleep(ctx, lookTime); err != nil {
+			return err
+		}
+	}
+	return errNoAnswer
 }
 
 // whySilent asks the engine why a guest does not answer. Nil: it should, and a command that has stopped it is undone.
@@ -138,7 +146,7 @@ func (e *engine) openSession(ctx context.Context, s *session) (isNew bool, err e
 		e.note(err, s.key.id)
 		return false, err
 	}
-	opened, err := e.guest.session(ctx, stream)
+	opened, err := e.guest.session(ctx, stream, func(ctx context.Context) error { return e.whySilent(ctx, s) })
 	if err != nil {
 		return false, e.explain(ctx, s.key.id, line{words: stream.words}, err)
 	}
