@@ -76,8 +76,9 @@ func (e *engine) note(err error, id string) {
 
 func (e *engine) forget(id string) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	delete(e.known, id)
+	e.mu.Unlock()
+	e.sessions.end(id)
 }
 
 // present describes a container as users see it.
@@ -155,6 +156,9 @@ func (e *engine) Stop(ctx context.Context, id string, opts runtime.StopOptions) 
 		if err == nil {
 			err = e.api.Stop(ctx, full, opts.Grace)
 			e.note(err, full)
+			if err == nil {
+				e.sessions.end(full)
+			}
 		}
 		return runtime.StopResult{}, err
 	})

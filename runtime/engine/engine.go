@@ -12,11 +12,11 @@ import (
 
 // New makes a Runtime out of an engine's API. It is also a runtime.Puller, Stopper, ImageRemover and VolumeRemover. name is the driver's, url what
 // opens it again.
-func New(api API, name, url string) runtime.Runtime {
+func New(api API, name, url string, options Options) runtime.Runtime {
 	return &engine{
-		api: api, name: name, url: url,
-		guest: guestSide{guest.Version, guest.Program, guest.Exec, guest.PutArchive, guest.GetArchive},
-		calls: make(map[int]context.CancelCauseFunc), known: make(map[string]bool),
+		api: api, name: name, url: options.again(url), options: options,
+		guest: guestSide{guest.Version, guest.Program, guest.Exec, guest.PutArchive, guest.GetArchive, guest.OpenSession},
+		calls: make(map[int]context.CancelCauseFunc), known: make(map[string]bool), sessions: sessions{all: make(map[sessionKey]*session)},
 		infoLock: newLock(), guestLock: newLock(),
 	}
 }
@@ -32,7 +32,9 @@ var (
 type engine struct {
 	api       API
 	name, url string
+	options   Options
 	guest     guestSide
+	sessions  sessions
 
 	mu     sync.Mutex
 	calls  map[int]context.CancelCauseFunc // under way
@@ -53,6 +55,7 @@ type guestSide struct {
 	exec    func(context.Context, guest.Channel, []string, runtime.ExecOptions, guest.Rescue) (runtime.ExecResult, error)
 	put     func(context.Context, guest.Channel, string, io.Reader, runtime.PutArchiveOptions) (runtime.PutArchiveResult, error)
 	get     func(context.Context, guest.Channel, string, io.Writer, runtime.GetArchiveOptions) (runtime.GetArchiveResult, error)
+	session func(context.Context, guest.Channel, func(context.Context) error) (*guest.Session, error)
 }
 
 // errClosing is the cause of the end of calls that are under way when the Runtime is closed.
@@ -76,26 +79,30 @@ func (e *engine) begin(ctx context.Context) (_ context.Context, end func(), _ er
 		last := e.closed && len(e.calls) == 0
 		e.mu.Unlock()
 		if last {
+			e.sessions.end("")
 			e.api.Close()
 		}
 	}, nil
 }
 
-// Close ends the calls under way. The last of them closes the API.
+// Close ends the calls under way. The last of them ends the sessions and closes the API.
 func (e *engine) Close() error {
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	if e.closed {
+		e.mu.Unlock()
 		return nil
 	}
 	e.closed = true
 	for _, cancel := range e.calls {
 		cancel(errClosing)
 	}
-	if len(e.calls) == 0 {
-		return e.api.Close()
+	last := len(e.calls) == 0
+	e.mu.Unlock()
+	if !last {
+		return nil
 	}
-	return nil
+	e.sessions.end("")
+	return e.api.Close()
 }
 
 // call is how each method of the contract runs.

@@ -28,13 +28,12 @@ func (e *engine) Exec(ctx context.Context, id string, argv []string, opts runtim
 		if err != nil {
 			return failed, err
 		}
-		stream, err := e.api.Attach(ctx, full, Process{Argv: guest.ServeArgv(), User: opts.User})
+		line, err := e.connect(ctx, full, who{user: opts.User})
 		if err != nil {
-			e.note(err, full)
 			return failed, err
 		}
-		result, err := e.guest.exec(ctx, stream, argv, opts, e.rescue(full, opts.User))
-		return result, e.explain(ctx, full, stream, err)
+		result, err := e.guest.exec(ctx, line.Channel, argv, opts, e.rescue(full, opts.User))
+		return result, e.explain(ctx, full, line, err)
 	})
 	if err != nil && result == (runtime.ExecResult{}) {
 		result.ExitCode = -1
@@ -74,16 +73,17 @@ func (e *engine) checkExec(ctx context.Context, argv []string, opts *runtime.Exe
 }
 
 // explain finds out from the engine why a channel to the guest broke. Other errors it leaves alone.
-func (e *engine) explain(ctx context.Context, id string, stream *Stream, err error) error {
+func (e *engine) explain(ctx context.Context, id string, l line, err error) error {
 	if !errors.Is(err, runtime.ErrConnectionLost) || ctx.Err() != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, explainTime)
 	defer cancel()
 	never := errors.Is(err, guest.ErrNoGuest)
-	words := strings.TrimSpace(stream.Stderr() + "\n" + stream.Stdout())
+	var words string
 	var launch error
 	if never { // nothing has run, and so words on the streams are the engine's
+		words = l.words()
 		if launch = e.api.LaunchError(words); isKind(launch) {
 			return launch
 		}
@@ -103,10 +103,11 @@ func (e *engine) explain(ctx context.Context, id string, stream *Stream, err err
 	case lookErr != nil:
 		out.Message = "the engine has gone away: " + lookErr.Error()
 	case c.State == runtime.StatePaused:
-		out.Message, out.Hint = "the sandbox is paused", HintPaused
+		kind := out.Kind
 		if never {
-			out.Kind = runtime.ErrNotRunning
+			kind = runtime.ErrNotRunning
 		}
+		return errPaused(kind, out.Err)
 	case c.State != runtime.StateRunning:
 		out.Message = "the sandbox ended"
 		if c.OOMKilled {
@@ -127,6 +128,10 @@ func (e *engine) explain(ctx context.Context, id string, stream *Stream, err err
 		out.Message = "the command's supervisor was killed in the sandbox"
 	}
 	return &out
+}
+
+func errPaused(kind, err error) error {
+	return &runtime.Error{Kind: kind, Message: "the sandbox is paused", Hint: HintPaused, Err: err}
 }
 
 func isKind(err error) bool {

@@ -35,6 +35,7 @@ type fake struct {
 	streamOut                                                                               string
 	exit                                                                                    int // of attached processes
 	closed                                                                                  int
+	attach                                                                                  func(Process) *Stream // nil: what is attached says streamOut and ends
 }
 
 type fakeContainer struct {
@@ -56,7 +57,7 @@ func allSupported() runtime.Capabilities {
 
 // open makes a Runtime of f whose guest is a stand-in.
 func (f *fake) open(t *testing.T) *engine {
-	e := New(f, "fake", "fake://").(*engine)
+	e := New(f, "fake", "fake:///", Options{NoSessions: true}).(*engine)
 	e.guest = guestSide{
 		version: func(string) (string, error) { return "v1", nil },
 		program: func(string) ([]byte, error) { return []byte("the program"), nil },
@@ -266,6 +267,9 @@ func (f *fake) Attach(ctx context.Context, id string, p Process) (*Stream, error
 	defer f.mu.Unlock()
 	if _, err := f.find(id); err != nil {
 		return nil, err
+	}
+	if f.attach != nil {
+		return f.attach(p), nil
 	}
 	here, there := net.Pipe()
 	there.Close()

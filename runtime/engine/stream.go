@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync"
 )
 
@@ -120,6 +121,9 @@ func (s *Stream) Stdout() string {
 	defer s.mu.Unlock()
 	return string(s.stdout)
 }
+
+// words is all that is kept.
+func (s *Stream) words() string { return strings.TrimSpace(s.Stderr() + "\n" + s.Stdout()) }
 
 // Write writes to the process's stdin.
 func (s *Stream) Write(p []byte) (int, error) { return s.conn.Write(p) }

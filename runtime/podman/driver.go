@@ -27,7 +27,11 @@ func open(ctx context.Context, u *url.URL) (runtime.Runtime, error) {
 	if u == nil {
 		return openAny(ctx)
 	}
-	return openURL(ctx, u, u.String(), nil)
+	u, options, err := engine.ReadOptions(u)
+	if err != nil {
+		return nil, err
+	}
+	return openURL(ctx, u, u.String(), options, nil)
 }
 
 // openAny tries the places, then starts a service.
@@ -44,12 +48,12 @@ func openAny(ctx context.Context) (runtime.Runtime, error) {
 	return rt, err
 }
 
-func openURL(ctx context.Context, u *url.URL, again string, ended func() error) (runtime.Runtime, error) {
+func openURL(ctx context.Context, u *url.URL, again string, options engine.Options, ended func() error) (runtime.Runtime, error) {
 	a, err := openAt(ctx, u, again, ended)
 	if err != nil {
 		return nil, err
 	}
-	return engine.New(a, name, again), nil
+	return engine.New(a, name, again, options), nil
 }
 
 // openAt opens the service at u. again is what opens it again, and ended ends it, if need be.

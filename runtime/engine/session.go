@@ -1,0 +1,225 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sandlot-dev/sandlot/guest"
+	"github.com/sandlot-dev/sandlot/runtime"
+)
+
+const (
+	// lookTime is how long a session may be silent before it is asked whether it is there, and the engine why it is not. After looks in vain
+	// it counts as broken.
+	lookTime = time.Second
+	looks    = 3
+)
+
+// who is as whom a guest runs.
+type who struct {
+	user  string
+	files bool // as the sandbox's administrator, whatever its user, to write and read archives
+}
+
+func (w who) process(argv []string) Process {
+	if w.files {
+		return Process{Argv: argv, User: "0", Privileged: true}
+	}
+	return Process{Argv: argv, User: w.user}
+}
+
+// A line is a channel to a guest.
+type line struct {
+	guest.Channel
+	// words is what the process at the other end wrote before it was a guest.
+	words func() string
+}
+
+// connect gives a channel to a guest in a running sandbox.
+func (e *engine) connect(ctx context.Context, id string, as who) (line, error) {
+	if e.options.NoSessions {
+		stream, err := e.api.Attach(ctx, id, as.process(guest.ServeArgv()))
+		if err != nil {
+			e.note(err, id)
+			return line{}, err
+		}
+		return line{stream, stream.words}, nil
+	}
+	for again := false; ; again = true {
+		s := e.sessions.get(sessionKey{id, as})
+		isNew, err := e.openSession(ctx, s)
+		if err != nil {
+			return line{}, err
+		}
+		ch, err := e.channel(ctx, s)
+		if err == nil {
+			return line{ch, func() string { return "" }}, nil
+		}
+		if !errors.Is(err, guest.ErrNoGuest) {
+			return line{}, err
+		}
+		// Nothing has been asked of the guest yet.
+		e.sessions.drop(s)
+		if isNew || again {
+			return line{}, e.explain(ctx, id, line{words: s.stream.words}, err)
+		}
+	}
+}
+
+// channel gives a channel of an open session.
+func (e *engine) channel(ctx context.Context, s *session) (guest.Channel, error) {
+	if ch, ok := s.guest.Idle(); ok {
+		return ch, nil
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	look := time.AfterFunc(lookTime, func() { cancel(e.watch(ctx, s)) })
+	defer look.Stop()
+	ch, err := s.guest.Open(ctx)
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	if errors.Is(err, errNoAnswer) {
+		e.endSilent(ctx, s)
+	}
+	return ch, err
+}
+
+var errNoAnswer = &runtime.Error{Kind: runtime.ErrConnectionLost, Message: "the sandbox's guest does not answer", Err: guest.ErrNoGuest}
+
+// watch looks after a session that somebody waits for, and says why that is in vain.
+func (e *engine) watch(ctx context.Context, s *session) error {
+	for silent := 0; silent < looks; {
+		answers, err := s.guest.Probe(ctx)
+		if err != nil {
+			return err
+		}
+		if silent++; answers { // it has much to do
+			silent = 0
+		}
+		if err := sleep(ctx, lookTime); err != nil {
+			return err
+		}
+	}
+	return errNoAnswer
+}
+
+// whySilent asks the engine why a guest does not answer. Nil: it should, and a command that has stopped it is undone.
+func (e *engine) whySilent(ctx context.Context, s *session) error {
+	look, cancel := context.WithTimeout(ctx, explainTime)
+	defer cancel()
+	c, err := e.api.Inspect(look, s.key.id)
+	switch {
+	case errors.Is(err, runtime.ErrNotFound):
+		e.note(err, s.key.id)
+		return err
+	case err == nil && c.State == runtime.StatePaused:
+		return errPaused(runtime.ErrNotRunning, nil)
+	case err == nil && c.State == runtime.StateRunning:
+		_ = e.kill(ctx, s.key.id, s.key.as.process(guest.KillArgv(0)))
+	}
+	return nil
+}
+
+// endSilent ends a session that does not answer, and all that its supervisors have started: a command may have stopped it.
+func (e *engine) endSilent(ctx context.Context, s *session) {
+	if pid := s.guest.PID(); pid > 0 {
+		_ = e.rescue(s.key.id, s.key.as.process(nil).User)(ctx, pid)
+	}
+}
+
+// openSession sees to it that a session is open.
+func (e *engine) openSession(ctx context.Context, s *session) (isNew bool, err error) {
+	if err := s.lock.take(ctx); err != nil {
+		return false, err
+	}
+	defer s.lock.release()
+	if s.guest != nil {
+		return false, nil
+	}
+	stream, err := e.api.Attach(ctx, s.key.id, s.key.as.process(guest.SessionArgv(s.key.as.files)))
+	if err != nil {
+		e.note(err, s.key.id)
+		return false, err
+	}
+	opened, err := e.guest.session(ctx, stream, func(ctx context.Context) error { return e.whySilent(ctx, s) })
+	if err != nil {
+		return false, e.explain(ctx, s.key.id, line{words: stream.words}, err)
+	}
+	s.mu.Lock()
+	s.guest, s.stream = opened, stream
+	s.mu.Unlock()
+	go func() {
+		<-opened.Done()
+		e.sessions.drop(s)
+	}()
+	return true, nil
+}
+
+type sessionKey struct {
+	id string
+	as who
+}
+
+// A session is one with a sandbox, as one user. It is opened once.
+type session struct {
+	key  sessionKey
+	lock lock // of who opens it
+
+	mu     sync.Mutex
+	guest  *guest.Session // nil: not open yet
+	stream *Stream        // its carrier
+}
+
+// close ends it, if it is open.
+func (s *session) close() {
+	s.mu.Lock()
+	opened := s.guest
+	s.mu.Unlock()
+	if opened != nil {
+		_ = opened.Close()
+	}
+}
+
+// sessions are those of a Runtime.
+type sessions struct {
+	mu  sync.Mutex
+	all map[sessionKey]*session
+}
+
+func (ss *sessions) get(key sessionKey) *session {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	s := ss.all[key]
+	if s == nil {
+		s = &session{key: key, lock: newLock()}
+		ss.all[key] = s
+	}
+	return s
+}
+
+// drop forgets a session, and ends it.
+func (ss *sessions) drop(s *session) {
+	ss.mu.Lock()
+	if ss.all[s.key] == s {
+		delete(ss.all, s.key)
+	}
+	ss.mu.Unlock()
+	s.close()
+}
+
+// end ends all sessions with a sandbox; without an id, with all.
+func (ss *sessions) end(id string) {
+	ss.mu.Lock()
+	some := slices.DeleteFunc(slices.Collect(maps.Values(ss.all)), func(s *session) bool { return id != "" && s.key.id != id })
+	ss.mu.Unlock()
+	var ended sync.WaitGroup
+	for _, s := range some {
+		ended.Go(func() { ss.drop(s) })
+	}
+	ended.Wait()
+}
