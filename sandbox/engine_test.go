@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/sandlot-dev/sandlot/builtin"
@@ -162,6 +163,44 @@ func TestEngineFiles(t *testing.T) {
 		if got := shell(t, box, "ls; ls -d /etc"); got != "dir\n/etc\n" {
 			t.Errorf("left %q", got)
 		}
+	})
+}
+
+// TestEngineFS walks a tree of odd names, with links, by every method of package fs.
+func TestEngineFS(t *testing.T) {
+	onEngines(t, func(t *testing.T, rt runtime.Runtime) {
+		box := engineBox(t, rt, runtime.RunOptions{})
+		makeTree(t, box, "tree")
+		must(t, box.Symlink(t.Context(), "a b", "tree/link"))
+		must(t, box.Symlink(t.Context(), "/work/tree/top", "tree/absolute"))
+		shell(t, box, "touch -d @1 tree/top && chmod 4711 tree/top && ln tree/top tree/hard")
+		fsys := box.FS(t.Context(), "tree")
+		must(t, fstest.TestFS(fsys, append(expected(), "link", "absolute", "hard")...))
+		if target, err := fs.ReadLink(fsys, "link"); err != nil || target != "a b" {
+			t.Errorf("the link leads to %q, %v", target, err)
+		}
+		if data, err := fs.ReadFile(fsys, "link/.hidden"); err != nil || !bytes.HasPrefix(data, []byte("a b/.hidden")) {
+			t.Errorf("%q, %v", data, err)
+		}
+		if info, err := fs.Stat(fsys, "top"); err != nil || info.Mode() != 0o711|fs.ModeSetuid || info.ModTime().Unix() != 1 {
+			t.Errorf("%v, %v", info, err)
+		}
+		if matches, err := fs.Glob(fsys, "l*/[.e]*"); err != nil || !slices.Equal(matches, []string{"link/.hidden", "link/empty"}) {
+			t.Errorf("the glob gives %q, %v", matches, err)
+		}
+		shell(t, box, "mkfifo tree/pipe")
+		pipe, err := fsys.Open("pipe")
+		must(t, err)
+		if n, err := pipe.Read(make([]byte, 1)); n != 0 || err == nil || err == io.EOF {
+			t.Errorf("reading a pipe gives %d, %v", n, err)
+		}
+		must(t, pipe.Close())
+		_, err = fsys.Open("top/below")
+		wantKind(t, err, fs.ErrNotExist)
+		must(t, box.Symlink(t.Context(), "nowhere", "tree/link")) // in place of the other
+		_, err = fsys.Open("link")
+		wantKind(t, err, fs.ErrNotExist)
+		wantKind(t, box.Symlink(t.Context(), "nowhere", "tree/none"), fs.ErrInvalid)
 	})
 }
 
@@ -372,7 +411,7 @@ func TestEngineExamples(t *testing.T) {
 			ExampleSandbox_Shell, ExampleSandbox_ShellArgv, ExampleSandbox_Output, ExampleSandbox_ShellOutput,
 			ExampleSandbox_WriteFile, ExampleSandbox_Upload, ExampleSandbox_ReadFile, ExampleSandbox_Download,
 			ExampleSandbox_MkdirAll, ExampleSandbox_Delete, ExampleSandbox_Stat, ExampleSandbox_Lstat, ExampleSandbox_ReadDir,
-			ExampleSandbox_PutDir, ExampleSandbox_GetDir, ExampleSandbox_PutArchive, ExampleSandbox_GetArchive,
+			ExampleSandbox_FS, ExampleSandbox_Symlink, ExampleSandbox_PutDir, ExampleSandbox_GetDir, ExampleSandbox_PutArchive, ExampleSandbox_GetArchive,
 			ExampleSandbox_HostPort, ExampleSandbox_Inspect, ExampleSandbox_Stop, ExampleSandbox_Start, ExampleSandbox_Remove,
 			ExampleSandbox_Close, ExampleRemove, ExampleRemoveAll,
 		} {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log"
 	"os"
 	"path/filepath"
@@ -263,6 +264,31 @@ func ExampleSandbox_ReadDir() {
 	}
 	for _, info := range list {
 		fmt.Println(info.Mode(), info.Size(), info.Name())
+	}
+}
+
+func ExampleSandbox_FS() {
+	files := box.FS(ctx, "/etc")
+	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		fmt.Println(name)
+		return nil
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	logs, err := fs.Glob(box.FS(ctx, "."), "*.log")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(logs)
+}
+
+func ExampleSandbox_Symlink() {
+	if err := box.Symlink(ctx, "releases/42", "current"); err != nil {
+		log.Fatal(err)
 	}
 }
 
