@@ -388,6 +388,63 @@ func TestEngineCancelledNew(t *testing.T) {
 	})
 }
 
+// TestEnginePool takes fifty sandboxes, one of which has died: each runs and is handed out once, and nothing is left.
+func TestEnginePool(t *testing.T) {
+	onEngines(t, func(t *testing.T, rt runtime.Runtime) {
+		const gets = 50
+		label := "sandbox-test-" + strings.ToLower(rand8())
+		pool, err := sandbox.NewPool(rt, sandbox.PoolOptions{Size: 4, Options: sandbox.Options{
+			Build: tools(t, rt), RunOptions: runtime.RunOptions{Labels: map[string]string{label: ""}},
+		}})
+		must(t, err)
+		first, err := pool.Get(t.Context())
+		must(t, err)
+		must(t, first.Close())
+		waiting, err := rt.List(t.Context(), runtime.ListOptions{Labels: map[string]string{label: ""}})
+		must(t, err)
+		if len(waiting) > 0 {
+			_, err = sandbox.Remove(t.Context(), rt, waiting[0].ID)
+			must(t, err)
+		}
+		var mu sync.Mutex
+		seen := map[string]bool{first.ID(): true}
+		work := make(chan int)
+		var workers sync.WaitGroup
+		for range 4 {
+			workers.Go(func() {
+				for range work {
+					box, err := pool.Get(t.Context())
+					if err != nil {
+						t.Error(err)
+						continue
+					}
+					if result, err := box.Exec(t.Context(), []string{"true"}, runtime.ExecOptions{}); err != nil || result.ExitCode != 0 {
+						t.Errorf("%+v, %v", result, err)
+					}
+					mu.Lock()
+					if seen[box.ID()] {
+						t.Errorf("%s is handed out twice", box.ID())
+					}
+					seen[box.ID()] = true
+					mu.Unlock()
+					if err := box.Close(); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		for i := range gets {
+			work <- i
+		}
+		close(work)
+		workers.Wait()
+		must(t, pool.Close())
+		if left, err := rt.List(t.Context(), runtime.ListOptions{Labels: map[string]string{label: ""}}); err != nil || len(left) > 0 {
+			t.Errorf("left %v, %v", left, err)
+		}
+	})
+}
+
 func TestEngineExamples(t *testing.T) {
 	onEngines(t, func(t *testing.T, engine runtime.Runtime) {
 		stdout := os.Stdout
@@ -413,6 +470,7 @@ func TestEngineExamples(t *testing.T) {
 			ExampleSandbox_MkdirAll, ExampleSandbox_Delete, ExampleSandbox_Stat, ExampleSandbox_Lstat, ExampleSandbox_ReadDir,
 			ExampleSandbox_FS, ExampleSandbox_Symlink, ExampleSandbox_PutDir, ExampleSandbox_GetDir, ExampleSandbox_PutArchive, ExampleSandbox_GetArchive,
 			ExampleSandbox_HostPort, ExampleSandbox_Inspect, ExampleSandbox_Stop, ExampleSandbox_Start, ExampleSandbox_Remove,
+			ExampleNewPool, ExamplePool_Get, ExamplePool_Stats, ExamplePool_Close,
 			ExampleSandbox_Close, ExampleRemove, ExampleRemoveAll,
 		} {
 			example() // which ends the process where it fails, saying why

@@ -292,6 +292,60 @@ func ExampleSandbox_Symlink() {
 	}
 }
 
+func ExampleNewPool() {
+	pool, err := sandbox.NewPool(rt, sandbox.PoolOptions{Options: sandbox.Options{Image: image}, Size: 2})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer pool.Close()
+	box, err := pool.Get(ctx) // it runs already, unless this is the first
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer box.Close()
+	fmt.Println(pool.Stats().Ready)
+}
+
+func ExamplePool_Get() {
+	pool, err := sandbox.NewPool(rt, sandbox.PoolOptions{Options: sandbox.Options{Image: image}, Size: 1})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer pool.Close()
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	box, err := pool.Get(ctx)
+	if err != nil {
+		log.Fatal(err) // what starts fail with, also where ctx is done first
+	}
+	if err := box.Close(); err != nil {
+		log.Print(err)
+	}
+}
+
+func ExamplePool_Stats() {
+	pool, err := sandbox.NewPool(rt, sandbox.PoolOptions{Options: sandbox.Options{Image: image}, Size: 1})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer pool.Close()
+	if stats := pool.Stats(); stats.Failures > 0 {
+		log.Printf("%d starts have failed: %v", stats.Failures, stats.Err)
+	}
+}
+
+func ExamplePool_Close() {
+	pool, err := sandbox.NewPool(rt, sandbox.PoolOptions{Options: sandbox.Options{Image: image}, Size: 1})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() {
+		if err := pool.Close(); err != nil {
+			log.Print(err)
+		}
+	}()
+}
+
 func ExampleSandbox_PutDir() {
 	if err := box.PutDir(ctx, "testdata/example", "task", sandbox.PutDirOptions{}); err != nil {
 		log.Fatal(err)
