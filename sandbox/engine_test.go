@@ -465,7 +465,7 @@ func TestEngineExamples(t *testing.T) {
 		})
 		for _, example := range []func(){
 			Example, ExampleNew_options, ExampleNew_build, ExampleBuildImage, ExampleBuildTag, ExampleOpen, ExampleSandbox_Exec,
-			ExampleSandbox_Shell, ExampleSandbox_ShellArgv, ExampleSandbox_Output, ExampleSandbox_ShellOutput,
+			ExampleSandbox_Shell, ExampleSandbox_ShellArgv, ExampleSandbox_Output, ExampleSandbox_ShellOutput, ExampleSandbox_Exec_limit,
 			ExampleSandbox_WriteFile, ExampleSandbox_Upload, ExampleSandbox_ReadFile, ExampleSandbox_Download,
 			ExampleSandbox_MkdirAll, ExampleSandbox_Delete, ExampleSandbox_Stat, ExampleSandbox_Lstat, ExampleSandbox_ReadDir,
 			ExampleSandbox_FS, ExampleSandbox_Symlink, ExampleSandbox_PutDir, ExampleSandbox_GetDir, ExampleSandbox_PutArchive, ExampleSandbox_GetArchive,

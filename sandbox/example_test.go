@@ -183,6 +183,15 @@ func ExampleBuffer() {
 	//  the end 27
 }
 
+func ExampleSandbox_Exec_limit() {
+	stdout, stderr := sandbox.Buffer{Limit: 4 << 10}, sandbox.Buffer{Limit: 4 << 10}
+	_, err := box.Exec(ctx, []string{"seq", "100000"}, runtime.ExecOptions{Stdout: &stdout, Stderr: &stderr})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(stdout.String(), stdout.Cut(), stderr.String())
+}
+
 func ExampleSandbox_WriteFile() {
 	err := box.WriteFile(ctx, "bin/task", []byte("#!/bin/sh\necho done\n"), sandbox.FileOptions{Mode: 0o755})
 	if errors.Is(err, runtime.ErrReadOnly) {
