@@ -471,7 +471,7 @@ func TestEngineExamples(t *testing.T) {
 			ExampleSandbox_FS, ExampleSandbox_Symlink, ExampleSandbox_PutDir, ExampleSandbox_GetDir, ExampleSandbox_PutArchive, ExampleSandbox_GetArchive,
 			ExampleSandbox_HostPort, ExampleSandbox_Inspect, ExampleSandbox_Stop, ExampleSandbox_Start, ExampleSandbox_Remove,
 			ExampleNewPool, ExamplePool_Get, ExamplePool_Stats, ExamplePool_Close,
-			ExampleSandbox_Close, ExampleRemove, ExampleRemoveAll,
+			ExampleSandbox_Close, ExampleRemove, ExampleRemoveAll, ExampleGC, ExampleNew_lease,
 		} {
 			example() // which ends the process where it fails, saying why
 		}

@@ -466,6 +466,29 @@ func ExampleRemove() {
 	fmt.Println(removed, err != nil)
 }
 
+func ExampleGC() {
+	result, err := sandbox.GC(ctx, rt, sandbox.GCOptions{
+		OlderThan: time.Minute, Labels: map[string]string{"job": "example"}, DryRun: true,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, left := range result.Sandboxes {
+		fmt.Println(left.Name, left.Reason)
+	}
+}
+
+func ExampleNew_lease() {
+	box, err := sandbox.New(ctx, rt, sandbox.Options{Image: image, Lease: time.Hour, Detached: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(box.Name()) // which Open finds after this process has ended, for an hour
+	if err := box.Remove(ctx); err != nil {
+		log.Fatal(err)
+	}
+}
+
 func ExampleRemoveAll() {
 	removed, err := sandbox.RemoveAll(ctx, rt, runtime.ListOptions{Labels: map[string]string{"job": "example"}})
 	if err != nil {
