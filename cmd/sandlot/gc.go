@@ -15,6 +15,7 @@ import (
 func (a *app) gcCommand() *cobra.Command {
 	var dryRun, asJSON bool
 	var age scalar[time.Duration]
+	var labels list[pair]
 	cmd := &cobra.Command{
 		Use:   "gc",
 		Short: "Remove what was left behind, and print it",
@@ -23,7 +24,11 @@ func (a *app) gcCommand() *cobra.Command {
 they stay. So do sandboxes whose owner lives, and those of other machines until their lease is over.`,
 		Args: arguments(cobra.NoArgs),
 		RunE: a.withRuntime(func(ctx context.Context, rt runtime.Runtime, _ []string) error {
-			result, err := sandbox.GC(ctx, rt, sandbox.GCOptions{OlderThan: age.value, DryRun: dryRun})
+			wanted, err := pairs("label", labels.values)
+			if err != nil {
+				return err
+			}
+			result, err := sandbox.GC(ctx, rt, sandbox.GCOptions{OlderThan: age.value, Labels: wanted, DryRun: dryRun})
 			print := a.collected
 			if asJSON {
 				print = func(result sandbox.GCResult) error { return a.printJSON(result) }
@@ -36,6 +41,8 @@ they stay. So do sandboxes whose owner lives, and those of other machines until 
 	}
 	age = scalar[time.Duration]{kind: "DURATION", parse: parseTimeout}
 	cmd.Flags().Var(&age, "older-than", "spare what was made in the last so long (10m, 24h)")
+	labels = list[pair]{kind: "KEY[=VALUE]", parse: parsePair}
+	cmd.Flags().VarP(&labels, "label", "l", "only sandboxes with this label; may be repeated")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "remove nothing, only print what would be removed")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object")
 	return cmd

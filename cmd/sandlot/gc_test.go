@@ -32,6 +32,7 @@ func TestGC(t *testing.T) {
 	f := leftovers()
 	f.call(t, "gc", "--dry-run").want(t, 0, "sandbox   over   lease over\n", "")
 	f.call(t, "gc", "--older-than", "2h").want(t, 0, "", "")
+	f.call(t, "gc", "--label", "a").want(t, 0, "", "")
 	if len(f.sandboxes) != 3 {
 		t.Fatalf("left %v", f.sandboxes)
 	}
