@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/sandlot-dev/sandlot/runtime"
 )
@@ -131,6 +132,10 @@ func lifecycleBreakers() map[string]breaker {
 					delete(opts.Labels, k)
 				}
 			}
+		}),
+		"run/owner": runWith(func(opts *runtime.RunOptions) { opts.LeaseEnd = time.Time{} }),
+		"run/owner-invalid": runWith(func(opts *runtime.RunOptions) {
+			opts.Owner = strings.ReplaceAll(opts.Owner[:min(len(opts.Owner), runtime.MaxOwner)], "\n", "")
 		}),
 		"inspect/running":   inspected(func(c *runtime.Container) { c.Image = c.ImageID }),
 		"inspect/env":       inspected(func(c *runtime.Container) { c.Env = append(c.Env, "HOSTNAME=box") }),

@@ -3,6 +3,7 @@ package conformance
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sandlot-dev/sandlot/conformance/internal/answer"
 	"github.com/sandlot-dev/sandlot/runtime"
@@ -95,6 +96,33 @@ func runCases() []Case {
 			Run: func(t *T) {
 				for _, key := range []string{runtime.LabelSandbox, runtime.LabelPrefix + "other"} {
 					_, err := t.TryRun(t.Image(), runtime.RunOptions{Labels: map[string]string{key: "1"}})
+					t.ErrorIs("run", err, runtime.ErrInvalid)
+				}
+			},
+		},
+		{
+			ID: "run/owner", Contract: contractRunOptions + ".Owner",
+			Rule: "A sandbox's owner and the end of its lease come back as they were given, and not at all where they were not; a lease that is over ends nothing.",
+			Run: func(t *T) {
+				end := time.Date(2001, 2, 3, 4, 5, 6, 789, time.FixedZone("east", 3600))
+				id := t.Run(runtime.RunOptions{Owner: `who="me" & ü`, LeaseEnd: end})
+				listed := t.list(map[string]string{labelCase: t.token})[0]
+				for what, c := range map[string]runtime.Container{"Inspect": t.Inspect(id), "List": listed} {
+					t.Equal(what+"'s owner", c.Owner, `who="me" & ü`)
+					t.True(c.LeaseEnd.Equal(end.Truncate(time.Second)), what+"'s end of the lease", c.LeaseEnd, end.Truncate(time.Second).String())
+				}
+				t.MustExec(id, runtime.ExecOptions{}, "exit", "0")
+				other := t.Inspect(t.Run(runtime.RunOptions{}))
+				t.Equal("the owner of another", other.Owner, "")
+				t.True(other.LeaseEnd.IsZero(), "the end of its lease", other.LeaseEnd, "zero")
+			},
+		},
+		{
+			ID: "run/owner-invalid", Contract: contractRunOptions + ".Owner",
+			Rule: "An owner that is too long, or has control characters, is ErrInvalid.",
+			Run: func(t *T) {
+				for _, owner := range []string{"a\nb", strings.Repeat("x", runtime.MaxOwner+1)} {
+					_, err := t.TryRun(t.Image(), runtime.RunOptions{Owner: owner})
 					t.ErrorIs("run", err, runtime.ErrInvalid)
 				}
 			},

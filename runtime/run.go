@@ -20,6 +20,12 @@ type RunOptions struct {
 	Hostname string
 	// Labels of the container besides Sandlot's own, which begin with [LabelPrefix]; such keys here are ErrInvalid.
 	Labels map[string]string
+	// Owner is a note of whose sandbox this is, at most [MaxOwner] bytes without control characters, else ErrInvalid. Container.Owner gives it
+	// back as it is. Empty: nobody's. The sandbox sees nothing of it.
+	Owner string
+	// LeaseEnd is when the sandbox may be removed by whoever cleans up, to the second; Container.LeaseEnd gives it back. The zero value: never. A runtime ends
+	// nothing by it.
+	LeaseEnd time.Time
 	// Mounts are volumes, directories of the host and tmpfs.
 	Mounts []Mount
 	// Ports are published on the host. They need a network: with Network none, ErrInvalid.
@@ -42,6 +48,9 @@ type RunOptions struct {
 	// PidsLimit limits processes and threads. 0: DefaultPids, as far as the engine can; -1: no limit.
 	PidsLimit int64
 }
+
+// MaxOwner is how many bytes RunOptions.Owner may have.
+const MaxOwner = 1024
 
 // DefaultPids is the limit on processes and threads of a sandbox that names none.
 const DefaultPids = 2048

@@ -108,3 +108,10 @@ type VolumeRemover interface {
 	// RemoveVolume removes a volume. One that is not there is [ErrNotFound]; one that a container uses is [ErrInUse].
 	RemoveVolume(ctx context.Context, volume string, opts RemoveVolumeOptions) (RemoveVolumeResult, error)
 }
+
+// A Sweeper is a Runtime that leaves things of its own in the engine besides sandboxes, such as the guest for the next one.
+type Sweeper interface {
+	// Sweep removes those of them that nothing uses and this version of the runtime does not need. What others make use of again meanwhile,
+	// it leaves alone or they make anew.
+	Sweep(ctx context.Context, opts SweepOptions) (SweepResult, error)
+}

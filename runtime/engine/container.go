@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sandlot-dev/sandlot/guest"
 	"github.com/sandlot-dev/sandlot/runtime"
@@ -89,6 +90,8 @@ func present(c runtime.Container) runtime.Container {
 	if dir := c.Labels[labelWorkdir]; dir != "" {
 		c.WorkingDir = dir
 	}
+	c.Owner = c.Labels[runtime.LabelOwner]
+	c.LeaseEnd, _ = time.Parse(time.RFC3339, c.Labels[runtime.LabelLease]) // zero where there is none
 	c.Labels = maps.Clone(c.Labels)
 	maps.DeleteFunc(c.Labels, func(key, _ string) bool { return strings.HasPrefix(key, runtime.LabelPrefix) })
 	c.Env = slices.Sorted(slices.Values(c.Env))

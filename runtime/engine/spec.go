@@ -7,6 +7,8 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"time"
+	"unicode"
 
 	"github.com/distribution/reference"
 
@@ -132,6 +134,15 @@ func (b *specBuilder) labels() error {
 		if strings.HasPrefix(key, runtime.LabelPrefix) {
 			return invalid("choose another prefix", "the label %q is one of Sandlot's own", key)
 		}
+	}
+	if owner := b.opts.Owner; owner != "" {
+		if len(owner) > runtime.MaxOwner || strings.ContainsFunc(owner, unicode.IsControl) {
+			return invalid("", "an owner of %d bytes, or with control characters", len(owner))
+		}
+		b.spec.Labels[runtime.LabelOwner] = owner
+	}
+	if end := b.opts.LeaseEnd; !end.IsZero() {
+		b.spec.Labels[runtime.LabelLease] = end.UTC().Format(time.RFC3339)
 	}
 	b.spec.Labels[runtime.LabelSandbox] = "1"
 	b.spec.Labels[labelImage] = b.spec.Image
