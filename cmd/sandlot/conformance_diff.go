@@ -61,7 +61,7 @@ A seed makes the same sequence each time. Everything that was made is removed. T
 }
 
 func (a *app) side(ref string) differ.Side {
-	return differ.Side{Name: ref, Open: func(ctx context.Context) (runtime.Runtime, error) { return a.open(ctx, ref) }}
+	return differ.Side{Open: func(ctx context.Context) (runtime.Runtime, error) { return a.open(ctx, ref) }}
 }
 
 func (a *app) diff(ctx context.Context, cfg differ.Config, asJSON bool) error {

@@ -14,7 +14,7 @@ import (
 
 // A Side is one of the two runtimes that are compared.
 type Side struct {
-	// Name is what reports call it.
+	// Name is what reports call it. Empty: the engine's name and version.
 	Name string
 	// Open opens it. Required.
 	Open func(ctx context.Context) (runtime.Runtime, error)
@@ -63,6 +63,9 @@ func Run(ctx context.Context, cfg Config) (report Report, err error) {
 			return Report{}, err
 		}
 	}
+	if p.sides[0].name == p.sides[1].name {
+		p.sides[1].name += " again"
+	}
 	if err = p.askIDs(ctx); err != nil {
 		return Report{}, err
 	}
@@ -101,7 +104,7 @@ type comparison struct {
 func newComparison(cfg Config, total int, p pair) *comparison {
 	now := time.Now()
 	return &comparison{pair: p, cfg: cfg, begun: now, told: now, total: total, known: map[string]int{}, report: Report{
-		A: Runtime{cfg.A.Name, p.sides[0].info}, B: Runtime{cfg.B.Name, p.sides[1].info}, Seed: cfg.Seed,
+		A: Runtime{p.sides[0].name, p.sides[0].info}, B: Runtime{p.sides[1].name, p.sides[1].info}, Seed: cfg.Seed,
 		Operations: map[Op]int{}, LeftOut: map[string]int{}, Differences: []Difference{},
 	}}
 }

@@ -160,7 +160,7 @@ func (g *generator) build() Step {
 	fromScratch := text == "FROM scratch\n"
 	for range 1 + g.IntN(3) {
 		line := pick(g,
-			"ENV A=built B=\"two words\"", "ENV PATH=/bin", "WORKDIR /made/dir", "WORKDIR /tmp", "USER worker", "USER 1000:2000", "LABEL k=v", "COPY file /copied",
+			"ENV A=built B=\"two words\"", "ENV PATH=/bin", "WORKDIR /made/dir", "WORKDIR /tmp", "USER worker", "USER 1000:2000", "LABEL k=v", "COPY file /copied", "COPY group /etc/group",
 			"COPY dir /copied/", "COPY --chown=1000:2000 file dir/x /copied/", "ADD file /added/file", "EXPOSE 8080/tcp", "VOLUME /data", "ARG ARG1=default\nENV FROM_ARG=$ARG1",
 			"CMD [\"/no/such\"]", "STOPSIGNAL SIGKILL", "HEALTHCHECK CMD [\"/probe\", \"exit\", \"1\"]", "ENTRYPOINT [\"/no/such\"]",
 			"COPY missing /", "NOSUCH instruction", "USER nobody-knows", "COPY file")
@@ -174,6 +174,7 @@ func (g *generator) build() Step {
 		{Type: TypeFile, Name: "Dockerfile", Content: text, Mode: 0o644},
 		{Type: TypeFile, Name: "file", Content: "content", Mode: pick[int64](g, 0o644, 0o4755, 0o600, 0o444), Time: 1500000000},
 		{Type: TypeDir, Name: "dir/", Mode: pick[int64](g, 0o755, 0o700, 0o1777), Time: 1400000000},
+		{Type: TypeFile, Name: "group", Content: "root:x:0:\nworker:x:1000:\nother:x:2000:\nmore:x:3000:worker,root\nmost:x:3001:worker\n", Mode: 0o644},
 		{Type: TypeFile, Name: "dir/x", Content: "x", Mode: 0o640, UID: pick(g, 0, 1000), Time: 1300000000},
 	}}
 	name := pick(g, "$one", "$two", "")

@@ -1,6 +1,7 @@
 package differ
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -35,9 +36,9 @@ type side struct {
 func open(ctx context.Context, s Side) (_ *side, err error) {
 	ctx, cancel := context.WithTimeout(ctx, prepareTime)
 	defer cancel()
-	out := &side{name: s.Name}
+	out := &side{}
 	if out.rt, err = s.Open(ctx); err != nil {
-		return nil, fmt.Errorf("opening %s: %w", s.Name, err)
+		return nil, fmt.Errorf("opening %s: %w", cmp.Or(s.Name, "a runtime"), err)
 	}
 	defer func() {
 		if err != nil {
@@ -45,10 +46,16 @@ func open(ctx context.Context, s Side) (_ *side, err error) {
 		}
 	}()
 	if out.info, err = out.rt.Info(ctx); err != nil {
-		return nil, fmt.Errorf("asking %s what it is: %w", s.Name, err)
+		return nil, fmt.Errorf("asking %s what it is: %w", cmp.Or(s.Name, "a runtime"), err)
+	}
+	if out.name = s.Name; out.name == "" {
+		out.name = strings.TrimSpace(out.info.Runtime + " " + out.info.Version)
+		if out.info.Rootless {
+			out.name += " rootless"
+		}
 	}
 	if err = out.info.Capabilities.Check(runtime.CapabilityBuild, "build", "the suite's image"); err != nil {
-		return nil, fmt.Errorf("%s: %w", s.Name, err)
+		return nil, fmt.Errorf("%s: %w", out.name, err)
 	}
 	content, err := conformance.ImageContext(out.info.Arch)
 	if err != nil {
@@ -56,7 +63,7 @@ func open(ctx context.Context, s Side) (_ *side, err error) {
 	}
 	out.image = "localhost/sandlot-differ/probe:" + token()
 	if _, err = out.rt.Build(ctx, content, runtime.BuildOptions{Tag: out.image}); err != nil {
-		return nil, fmt.Errorf("building the suite's image on %s: %w", s.Name, err)
+		return nil, fmt.Errorf("building the suite's image on %s: %w", out.name, err)
 	}
 	return out, nil
 }

@@ -22,6 +22,12 @@ func steady(argv []string, out string) string {
 		return again(out, func(a *answer.Self) {
 			a.PID, a.PPID = 0, 0
 			slices.Sort(a.Env)
+			// Whether the group itself is among the others makes no difference to what the process may do.
+			a.Groups = slices.DeleteFunc(a.Groups, func(g int) bool { return g == a.GID })
+			slices.Sort(a.Groups)
+			if len(a.Groups) == 0 {
+				a.Groups = nil
+			}
 		})
 	case "stat", "ls":
 		return again(out, func(all *[]answer.File) {
