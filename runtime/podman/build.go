@@ -21,7 +21,7 @@ var builtID = regexp.MustCompile(`^(sha256:)?[0-9a-f]{64}\n?$`)
 // badBuild are words of builds that could not begin, because of what the caller gave.
 var badBuild = []string{
 	"was not found in the provided dockerfile", // the target
-	"no from statement found", "requires a from instruction", "no contents in", "dockerfile parse error", "unknown instruction",
+	"no contents in",
 }
 
 // Build runs the Dockerfile's steps in networks of their own: without nsoptions Podman runs them in the host's.
