@@ -77,7 +77,7 @@ const (
 type Mount struct {
 	Type MountType `json:"type"`
 	// Source is the volume's name, or an absolute path on the engine's host. Empty for tmpfs; an empty one of a volume is an anonymous
-	// volume, removed with the sandbox.
+	// volume, removed with the sandbox, which cannot be read-only: ErrInvalid.
 	Source string `json:"source,omitempty"`
 	// Target is an absolute path in the sandbox, made if missing. Targets are distinct, and not below the guest's own directory.
 	Target string `json:"target"`
