@@ -238,7 +238,12 @@ func execBreakers() map[string]breaker {
 		}),
 		"exec/tty/one-stream": options(func(opts *runtime.ExecOptions) { opts.TTY = false }),
 		"exec/tty/eof":        options(func(opts *runtime.ExecOptions) { opts.Stdin = withoutEnd(opts.Stdin) }),
-		"exec/tty/interrupt":  options(func(opts *runtime.ExecOptions) { opts.TTY = false }),
+		"exec/tty/no-stdin": options(func(opts *runtime.ExecOptions) {
+			if opts.Stdin == nil {
+				opts.Stdin = withoutEnd(strings.NewReader(""))
+			}
+		}),
+		"exec/tty/interrupt": options(func(opts *runtime.ExecOptions) { opts.TTY = false }),
 	}
 }
 
