@@ -168,6 +168,10 @@ func (p pair) step(ctx context.Context, sessions [2]*session, step Step) []Diffe
 	var got [2]facts
 	both(func(i int) { got[i] = sessions[i].do(ctx, clone(step)) })
 	var out []Difference
+	if errors.Is(got[0].error, context.DeadlineExceeded) && errors.Is(got[1].error, context.DeadlineExceeded) && ctx.Err() == nil {
+		late := fmt.Sprintf("still under way after %v", stepTime)
+		out = append(out, Difference{Op: step.Op, What: "the end", A: late, B: late}) // alike, and wrong
+	}
 	for _, c := range compare(got[0], got[1]) {
 		d := Difference{Op: step.Op, What: c.what, A: c.a, B: c.b}
 		if got[0].error != nil {

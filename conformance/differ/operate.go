@@ -13,7 +13,7 @@ import (
 )
 
 // stepTime is a watchdog: no operation of a sequence takes so long.
-const stepTime = 90 * time.Second
+const stepTime = 60 * time.Second
 
 // do does a step on one side and tells what a user saw of it.
 func (s *session) do(ctx context.Context, step Step) facts {
