@@ -41,8 +41,11 @@ A seed makes the same sequence each time. Everything that was made is removed. T
 				if err != nil {
 					return err
 				}
-				if err := json.Unmarshal(text, &cfg.Sequence); err != nil || len(cfg.Sequence) == 0 {
+				if err := json.Unmarshal(text, &cfg.Sequence); err != nil {
 					return usage("--replay %s holds no sequence: %v", replay, err)
+				}
+				if len(cfg.Sequence) == 0 {
+					return usage("--replay %s holds no sequence", replay)
 				}
 			}
 			cfg.A, cfg.B, cfg.Log = a.side(a.runtime), a.side(against), a.progress()
