@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sandlot-dev/sandlot/conformance/internal/answer"
@@ -19,6 +20,21 @@ func execOptionCases() []Case {
 				env := answerOf[answer.Self](t, id, runtime.ExecOptions{}, "self").Env
 				t.Equal("FROM_IMAGE", valuesOf(env, "FROM_IMAGE"), []string{"yes"})
 				t.Equal("FROM_RUN", valuesOf(env, "FROM_RUN"), []string{"run"})
+			},
+		},
+		{
+			ID: "exec/env/nothing-else", Contract: contractExecOptions + ".Env",
+			Rule: "Besides what the image and the options set, a command has a PATH and its user's HOME, and nothing that an engine adds.",
+			Run: func(t *T) {
+				id := t.Run(runtime.RunOptions{Env: []string{"FROM_RUN=run"}})
+				env := answerOf[answer.Self](t, id, runtime.ExecOptions{Env: []string{"OWN=1"}}, "self").Env
+				var names []string
+				for _, e := range env {
+					name, _, _ := strings.Cut(e, "=")
+					names = append(names, name)
+				}
+				slices.Sort(names)
+				t.Equal("the names of the variables", names, []string{"FROM_IMAGE", "FROM_RUN", "HOME", "OWN", "PATH"})
 			},
 		},
 		{

@@ -70,6 +70,14 @@ func runCases() []Case {
 			},
 		},
 		{
+			ID: "run/root-directory", Contract: contractRunOptions + ".ReadOnlyRoot", Needs: user,
+			Rule: "The root directory's owner may write in it, whatever mode the engine gave it.",
+			Run: func(t *T) {
+				t.MustExec(t.Run(runtime.RunOptions{}), runtime.ExecOptions{}, "write", "/made", "content")
+				t.MustExec(t.Run(runtime.RunOptions{User: workerName}), runtime.ExecOptions{User: "root"}, "write", "/made", "content")
+			},
+		},
+		{
 			ID: "run/hostname", Contract: contractRunOptions + ".Hostname",
 			Rule: "A sandbox has the host name that it is given.",
 			Run: func(t *T) {

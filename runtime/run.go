@@ -26,7 +26,8 @@ type RunOptions struct {
 	// Network is "none" (also when empty), "default" (the engine's own default network), "host", or the name of a network.
 	// A network that does not exist is ErrNotFound.
 	Network string
-	// ReadOnlyRoot makes the root file system read-only. Mounts are not.
+	// ReadOnlyRoot makes the root file system read-only. Mounts are not. Without it the owner of the root directory may write in it, whatever
+	// its mode.
 	ReadOnlyRoot bool
 	// CapAdd and CapDrop name Linux capabilities, "NET_BIND_SERVICE" or "CAP_NET_BIND_SERVICE" in any case, or "ALL". All
 	// are dropped first, so CapDrop takes from what CapAdd gave. An unknown one is ErrInvalid.
