@@ -121,6 +121,7 @@ func execBreakers() map[string]breaker {
 
 		"exec/env/inherits":     func(b *broken) { b.runOptions(func(opts *runtime.RunOptions) { opts.Env = nil }) },
 		"exec/env/nothing-else": options(func(opts *runtime.ExecOptions) { opts.Env = append(opts.Env, "HOSTNAME=x") }),
+		"exec/env/home":         options(func(opts *runtime.ExecOptions) { opts.Env = append(opts.Env, "HOME=/root") }),
 		"exec/env/overrides":    options(func(opts *runtime.ExecOptions) { opts.Env = nil }),
 		"exec/env/last-counts":  options(func(opts *runtime.ExecOptions) { slices.Reverse(opts.Env) }),
 		"exec/env/stays-with-its-exec": func(b *broken) {

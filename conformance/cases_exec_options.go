@@ -38,6 +38,17 @@ func execOptionCases() []Case {
 			},
 		},
 		{
+			ID: "exec/env/home", Contract: contractExecOptions + ".Env", Needs: user,
+			Rule: "HOME is the user's home directory, and / for a user that the image does not know.",
+			Run: func(t *T) {
+				id := t.Run(runtime.RunOptions{})
+				for user, home := range map[string]string{"": "/root", workerName: "/home/" + workerName, "12345": "/"} {
+					env := answerOf[answer.Self](t, id, runtime.ExecOptions{User: user}, "self").Env
+					t.Equal("HOME of user "+user, valuesOf(env, "HOME"), []string{home})
+				}
+			},
+		},
+		{
 			ID: "exec/env/overrides", Contract: contractExecOptions + ".Env",
 			Rule: "An exec's environment goes over the sandbox's.",
 			Run: func(t *T) {
@@ -154,7 +165,7 @@ func execOptionCases() []Case {
 			Rule: "An unknown user is ErrInvalid, and nothing has run.",
 			Run: func(t *T) {
 				id := t.Run(runtime.RunOptions{})
-				for _, u := range []string{"nobody-knows", workerName + ":no-such-group"} {
+				for _, u := range []string{"nobody-knows", workerName + ":no-such-group", "2147483648", "0:2147483648"} {
 					out := t.Exec(id, runtime.ExecOptions{User: u}, "write", "/tmp/ran", "yes")
 					t.ErrorIs("exec as "+u, out.Err, runtime.ErrInvalid)
 					t.NotRun(id)
