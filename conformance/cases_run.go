@@ -64,9 +64,11 @@ func runCases() []Case {
 			ID: "run/user-unknown", Contract: contractRunOptions + ".User", Needs: user,
 			Rule: "A user that the image does not know is ErrInvalid, and nothing of the sandbox is left.",
 			Run: func(t *T) {
-				_, err := t.TryRun(t.Image(), runtime.RunOptions{Name: t.Name(), User: "nobody-knows"})
-				t.ErrorIs("run", err, runtime.ErrInvalid)
-				t.noSandbox(t.Name())
+				for _, u := range []string{"nobody-knows", "2147483648", "0:2147483648"} {
+					_, err := t.TryRun(t.Image(), runtime.RunOptions{Name: t.Name(), User: u})
+					t.ErrorIs("run as "+u, err, runtime.ErrInvalid)
+					t.noSandbox(t.Name())
+				}
 			},
 		},
 		{
