@@ -91,6 +91,9 @@ func (a *api) follow(ctx context.Context, body io.Reader, log io.Writer) (string
 // buildFailure tells a build that could not begin from one that failed on the way, whose log has a step.
 func buildFailure(message, log string) error {
 	e := &runtime.Error{Kind: runtime.ErrBuildFailed, Message: message, Log: log}
+	if log == "" {
+		e.Log = message // which is all that Podman says of a Dockerfile that it does not understand
+	}
 	if !strings.Contains(log, "STEP ") {
 		words := strings.ToLower(message)
 		for _, text := range badBuild {
