@@ -11,7 +11,7 @@ import (
 )
 
 // maxTries is how many shorter sequences are tried for one difference.
-const maxTries = 150
+const maxTries = 80
 
 // shrink shortens the sequence of each difference of the report.
 func (r *comparison) shrink(ctx context.Context, sequence []Step) error {
