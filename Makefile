@@ -1,8 +1,11 @@
 # `make` alone lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint generate check-generated fuzz engines clean-engines build static conformance FORCE
+.PHONY: help demo test lint generate check-generated fuzz engines clean-engines build static conformance conformance-diff FORCE
 SHELL := bash
 
+PAIRS ?= docker~podman-rootless
+SEEDS ?= 1 2 3 4 5
+STEPS ?= 2000
 ENGINES ?= docker podman-root podman-rootless
 FUZZTIME ?= 10s
 
@@ -46,3 +49,6 @@ static: generate ## build the command for linux/amd64 and linux/arm64 into bin/,
 
 conformance: build ## run the conformance suite on $(ENGINES)
 	@conformance/engines/engines with $(ENGINES) -- .ci/conformance
+
+conformance-diff: build ## compare the engines of PAIRS by random operations, with each of SEEDS, in STEPS operations
+	@conformance/engines/engines with $(sort $(subst ~, ,$(PAIRS))) -- .ci/conformance-diff '$(PAIRS)' '$(SEEDS)' '$(STEPS)'

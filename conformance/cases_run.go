@@ -66,9 +66,19 @@ func runCases() []Case {
 			ID: "run/user-unknown", Contract: contractRunOptions + ".User", Needs: user,
 			Rule: "A user that the image does not know is ErrInvalid, and nothing of the sandbox is left.",
 			Run: func(t *T) {
-				_, err := t.TryRun(t.Image(), runtime.RunOptions{Name: t.Name(), User: "nobody-knows"})
-				t.ErrorIs("run", err, runtime.ErrInvalid)
-				t.noSandbox(t.Name())
+				for _, u := range []string{"nobody-knows", "2147483648", "0:2147483648"} {
+					_, err := t.TryRun(t.Image(), runtime.RunOptions{Name: t.Name(), User: u})
+					t.ErrorIs("run as "+u, err, runtime.ErrInvalid)
+					t.noSandbox(t.Name())
+				}
+			},
+		},
+		{
+			ID: "run/root-directory", Contract: contractRunOptions + ".ReadOnlyRoot", Needs: user,
+			Rule: "The root directory's owner may write in it, whatever mode the engine gave it.",
+			Run: func(t *T) {
+				t.MustExec(t.Run(runtime.RunOptions{}), runtime.ExecOptions{}, "write", "/made", "content")
+				t.MustExec(t.Run(runtime.RunOptions{User: workerName}), runtime.ExecOptions{User: "root"}, "write", "/made", "content")
 			},
 		},
 		{

@@ -18,8 +18,8 @@ type Runtime interface {
 	Info(ctx context.Context) (Info, error)
 
 	// Build builds an image from a build context, a tar stream that the runtime reads but does not close. Reading may end
-	// before EOF when the build fails. A failed build is [ErrBuildFailed], with the end of its log in [Error].Log; a
-	// context without the named Dockerfile, or one that is no tar, is [ErrInvalid].
+	// before EOF when the build fails. A failed build is [ErrBuildFailed], with the end of its log in [Error].Log, and
+	// so is one of a Dockerfile that cannot be understood. A context without the named Dockerfile, or one that is no tar, is [ErrInvalid].
 	Build(ctx context.Context, buildContext io.Reader, opts BuildOptions) (BuildResult, error)
 
 	// Run creates a sandbox from an image that the engine has, and starts it. Its first process is Sandlot's guest, whatever

@@ -49,6 +49,7 @@ for it is refused.`,
 	flags.BoolVar(&list, "list", false, "list the cases and the rules they prove; run nothing")
 	flags.Var(&format, "format", "format of the report (default text)")
 	flags.StringVarP(&output, "output", "o", "", "`FILE` for the report (default: standard output)")
+	cmd.AddCommand(a.conformanceDiffCommand())
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(
 		[]string{"text", "json", "junit"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd

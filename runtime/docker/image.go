@@ -78,7 +78,7 @@ func buildError(err error, log string, opts runtime.BuildOptions) error {
 	case inStream, cerrdefs.IsNotFound(err):
 		return &runtime.Error{Kind: runtime.ErrBuildFailed, Message: words(err), Log: log}
 	case says(err, "dockerfile parse error", "cannot be empty", "file with no instructions"):
-		return as(err, runtime.ErrInvalid, "mend the Dockerfile")
+		return &runtime.Error{Kind: runtime.ErrBuildFailed, Message: words(err), Log: words(err), Hint: "mend the Dockerfile"}
 	}
 	return translate(err)
 }

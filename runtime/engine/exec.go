@@ -59,8 +59,8 @@ func (e *engine) checkExec(ctx context.Context, argv []string, opts *runtime.Exe
 		return invalid("give 0 for no deadline", "the deadline is negative: %s", opts.Timeout)
 	}
 	if opts.User != "" {
-		if !userPattern.MatchString(opts.User) {
-			return invalid("write name, uid, name:group or uid:gid", "%q is no user", opts.User)
+		if err := checkUser(opts.User); err != nil {
+			return err
 		}
 		if err := e.check(ctx, runtime.CapabilityUser, "a user"); err != nil {
 			return err
