@@ -1,6 +1,6 @@
 # `make` alone lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint generate check-generated fuzz engines clean-engines build conformance FORCE
+.PHONY: help demo test lint generate check-generated fuzz engines clean-engines build conformance conformance-vm compatibility FORCE
 SHELL := bash
 
 ENGINES ?= docker podman-root podman-rootless
@@ -38,5 +38,12 @@ build: bin/sandlot ## build bin/sandlot
 bin/sandlot: generate FORCE
 	@CGO_ENABLED=0 go build -trimpath -o $@ ./cmd/sandlot
 
-conformance: build ## run the conformance suite on $(ENGINES)
+conformance: ENGINES = docker docker26 docker28 podman-root podman-rootless podman54-root podman54-rootless podman58-root podman58-rootless
+conformance: build ## run the conformance suite on every engine, or on ENGINES="..."; reports are in build/conformance
 	@conformance/engines/engines with $(ENGINES) -- .ci/conformance
+
+conformance-vm: build ## run it in a virtual machine that is a truthful rootless Podman host (slow)
+	@.ci/conformance-vm
+
+compatibility: build ## keep the results of build/conformance in docs/compatibility.json and .md
+	@.ci/compatibility
