@@ -88,14 +88,13 @@ func plural(n int) string {
 // cell counts outcomes. Only those that there are are named.
 func (c *Column) cell(ids []string, notes []note) string {
 	counts := map[Outcome]int{}
-	var numbers []string
 	for _, id := range ids {
 		counts[c.Outcome(id)]++
-		missing := c.Unsupported[id]
-		for i, n := range notes {
-			if number := strconv.Itoa(i + 1); n.missing == missing && n.reason == c.Reasons[missing] && !slices.Contains(numbers, number) {
-				numbers = append(numbers, number)
-			}
+	}
+	var numbers []string
+	for i, n := range notes {
+		if slices.ContainsFunc(ids, func(id string) bool { return c.Unsupported[id] == n.missing && c.Reasons[n.missing] == n.reason }) {
+			numbers = append(numbers, strconv.Itoa(i+1))
 		}
 	}
 	var words []string
