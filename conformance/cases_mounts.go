@@ -61,7 +61,7 @@ func mountCases() []Case {
 			Run: func(t *T) {
 				remover, ok := t.Runtime().(runtime.VolumeRemover)
 				if !ok {
-					t.undeclared()
+					t.undeclared("runtime.VolumeRemover", noInterface)
 				}
 				remove := func(name string) error {
 					t.Input("remove volume %s", name)

@@ -1,6 +1,8 @@
 package differ
 
 import (
+	"time"
+
 	"github.com/sandlot-dev/sandlot/runtime"
 )
 
@@ -62,6 +64,8 @@ type RunOptions struct {
 	User         string            `json:"user,omitempty"`
 	Hostname     string            `json:"hostname,omitempty"`
 	Labels       map[string]string `json:"labels,omitempty"`
+	Owner        string            `json:"owner,omitempty"`
+	LeaseEnd     time.Time         `json:"leaseEnd,omitzero"`
 	Mounts       []runtime.Mount   `json:"mounts,omitempty"`
 	Ports        []runtime.Port    `json:"ports,omitempty"`
 	Network      string            `json:"network,omitempty"`

@@ -53,7 +53,7 @@ func Open(dir string) (runtime.Runtime, error) {
 			return nil, &fail
 		}
 	}
-	return engine.New(&api{dir: dir}, name, name+"://"+dir), nil
+	return engine.New(&api{dir: dir}, name, name+"://"+dir, engine.Options{}), nil
 }
 
 // Info implements engine.API. A capability that is missing here is refused by package engine before anything runs.
