@@ -18,7 +18,8 @@ import (
 // fail. Open needs a Close, which frees what streams the content.
 //
 // As with [os.DirFS], dir is where names begin and no boundary: links are followed wherever they lead, within the sandbox. It
-// needs no rights of the sandbox's user. Sockets are in no listing. ReadFile is bounded by [MaxReadFile], Open is not. Errors are
+// needs no rights of the sandbox's user. Sockets are in no listing, and names that are no UTF-8 are listed but cannot be opened, as
+// package fs does not take them. ReadFile is bounded by [MaxReadFile], Open is not. Errors are
 // [*fs.PathError]. What comes out was written by whatever ran in the sandbox.
 func (s *Sandbox) FS(ctx context.Context, dir string) fs.FS { return fileSystem{ctx, s, dir} }
 
@@ -134,6 +135,7 @@ func (f fileSystem) Open(name string) (fs.File, error) {
 		file.stop()
 		return nil, pathError("open", name, archiveError(full, err))
 	}
+	delete(header.PAXRecords, runtime.PAXSize) // here its content tells
 	file.info, file.content = fileInfo(header), archive
 	file.info.name = path.Base(name)
 	if file.info.IsDir() {

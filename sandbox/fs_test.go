@@ -139,6 +139,45 @@ func TestFSErrors(t *testing.T) {
 	wantPathError(err, fs.ErrClosed)
 }
 
+// FuzzFS has the sandbox send anything: what comes of it is an error or a file, which ends where its size says.
+func FuzzFS(f *testing.F) {
+	f.Add(archiveOf(f, tar.Header{Name: "f"}))
+	f.Add(archiveOf(f, tar.Header{Name: "d/", Typeflag: tar.TypeDir}, tar.Header{Name: "d/f"}))
+	f.Add(archiveOf(f, tar.Header{Name: "l", Typeflag: tar.TypeSymlink, Linkname: "/"}))
+	for _, size := range []string{"-1", "0", "5"} { // the file has one byte
+		f.Add(archiveOf(f, tar.Header{Name: "f", PAXRecords: map[string]string{runtime.PAXSize: size}}))
+	}
+	f.Fuzz(func(t *testing.T, sent []byte) {
+		rt := newFake("an-image")
+		box, err := sandbox.New(t.Context(), rt, sandbox.Options{Image: "an-image"})
+		must(t, err)
+		rt.get = func(w io.Writer) error { _, err := w.Write(sent); return err }
+		fsys := box.FS(t.Context(), ".")
+		if info, err := fs.Stat(fsys, "f"); err == nil && (info.Name() != "f" || info.Size() < 0) {
+			t.Errorf("the name %q, the size %d", info.Name(), info.Size())
+		}
+		if list, err := fs.ReadDir(fsys, "f"); err == nil {
+			for _, entry := range list {
+				if path.Base(entry.Name()) != entry.Name() {
+					t.Errorf("a directory has %q", entry.Name())
+				}
+			}
+		}
+		file, err := fsys.Open("f")
+		if err != nil {
+			return
+		}
+		info, err := file.Stat()
+		must(t, err)
+		const enough = 1 << 20 // of a file that is sparse and as large as it likes
+		n, err := io.Copy(io.Discard, io.LimitReader(file, enough))
+		if err == nil && info.Mode().IsRegular() && n != min(info.Size(), enough) {
+			t.Errorf("%d bytes of a file of %d", n, info.Size())
+		}
+		must(t, file.Close())
+	})
+}
+
 // TestFSClose closes a file that is not read: what streams it ends.
 func TestFSClose(t *testing.T) {
 	f, box := newBox(t)
