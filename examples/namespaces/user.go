@@ -52,9 +52,9 @@ func (s *sandbox) file(name string) io.Reader {
 	return bytes.NewReader(content)
 }
 
-// env is the environment of processes: the image's, over it the sandbox's. Programs expect HOME, which is no matter of images.
+// env is the environment of processes: the image's, over it the sandbox's. Programs expect PATH and HOME, whatever images say.
 func (s *sandbox) env(home string) []string {
-	var out []string
+	out := []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 	if home != "" {
 		out = append(out, "HOME="+home)
 	}
