@@ -75,11 +75,13 @@ func TestSandboxOutlivesItsMaker(t *testing.T) {
 	if err != nil || len(all) != 1 || all[0].Name != name || all[0].State != runtime.StateRunning {
 		t.Fatalf("the list is %+v, %v", all, err)
 	}
+	defer func() {
+		if _, err := rt.Remove(context.Background(), name, runtime.RemoveOptions{}); err != nil {
+			t.Error(err)
+		}
+	}()
 	if out := run(t, rt, name, "say", "alive", ""); out != "alive" {
 		t.Errorf("it says %q", out)
-	}
-	if _, err := rt.Remove(t.Context(), name, runtime.RemoveOptions{}); err != nil {
-		t.Error(err)
 	}
 }
 
