@@ -19,6 +19,18 @@ const (
 	looks    = 3
 )
 
+// A session and its idle supervisor are there for good: 16 threads and 3 MB, and as much again for archives. Below these limits each exec has a guest for
+// itself instead, and all that the limits leave.
+const (
+	sessionPids   = 128
+	sessionMemory = 64 << 20
+)
+
+// isSmall says whether a sandbox has no room for sessions.
+func isSmall(spec Spec) bool {
+	return spec.Pids > 0 && spec.Pids < sessionPids || spec.Memory > 0 && spec.Memory < sessionMemory
+}
+
 // who is as whom a guest runs.
 type who struct {
 	user  string
@@ -41,7 +53,10 @@ type line struct {
 
 // connect gives a channel to a guest in a running sandbox.
 func (e *engine) connect(ctx context.Context, id string, as who) (line, error) {
-	if e.options.NoSessions {
+	e.mu.Lock()
+	single := e.options.NoSessions || e.small[id]
+	e.mu.Unlock()
+	if single {
 		stream, err := e.api.Attach(ctx, id, as.process(guest.ServeArgv()))
 		if err != nil {
 			e.note(err, id)
