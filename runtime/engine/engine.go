@@ -17,6 +17,7 @@ func New(api API, name, url string, options Options) runtime.Runtime {
 		api: api, name: name, url: options.again(url), options: options,
 		guest: guestSide{guest.Version, guest.Program, guest.Exec, guest.PutArchive, guest.GetArchive, guest.OpenSession},
 		calls: make(map[int]context.CancelCauseFunc), known: make(map[string]bool), small: make(map[string]bool), sessions: sessions{all: make(map[sessionKey]*session)},
+		kills:    kills{running: make(map[rescueKey]bool), next: make(map[rescueKey]*killing)},
 		infoLock: newLock(), guestLock: newLock(),
 	}
 }
@@ -35,6 +36,7 @@ type engine struct {
 	options   Options
 	guest     guestSide
 	sessions  sessions
+	kills     kills
 
 	mu     sync.Mutex
 	calls  map[int]context.CancelCauseFunc // under way
