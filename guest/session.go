@@ -207,8 +207,11 @@ func (s *Session) Probe(ctx context.Context) (answers bool, err error) {
 }
 
 func unreached(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
 		return ctx.Err()
+	case errors.Is(err, mux.ErrTooManyStreams):
+		return &runtime.Error{Kind: runtime.ErrUnavailable, Message: err.Error(), Hint: "run fewer at once as one user of one sandbox"}
 	}
 	return noGuest(err.Error())
 }
