@@ -15,6 +15,7 @@ import (
 )
 
 func main() {
+	writableRoot()
 	if err := run(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "sandlot guest:", err)
 		os.Exit(1)

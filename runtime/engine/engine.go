@@ -10,7 +10,7 @@ import (
 	"github.com/sandlot-dev/sandlot/runtime"
 )
 
-// New makes a Runtime out of an engine's API. It is also a runtime.Puller, Stopper, ImageRemover and VolumeRemover. name is the driver's, url what
+// New makes a Runtime out of an engine's API. It is also a runtime.Puller, Stopper, ImageRemover, VolumeRemover and Sweeper. name is the driver's, url what
 // opens it again.
 func New(api API, name, url string, options Options) runtime.Runtime {
 	return &engine{
@@ -28,6 +28,7 @@ var (
 	_ runtime.Stopper       = (*engine)(nil)
 	_ runtime.ImageRemover  = (*engine)(nil)
 	_ runtime.VolumeRemover = (*engine)(nil)
+	_ runtime.Sweeper       = (*engine)(nil)
 )
 
 type engine struct {

@@ -59,8 +59,8 @@ func (e *engine) checkExec(ctx context.Context, argv []string, opts *runtime.Exe
 		return invalid("give 0 for no deadline", "the deadline is negative: %s", opts.Timeout)
 	}
 	if opts.User != "" {
-		if !userPattern.MatchString(opts.User) {
-			return invalid("write name, uid, name:group or uid:gid", "%q is no user", opts.User)
+		if err := checkUser(opts.User); err != nil {
+			return err
 		}
 		if err := e.check(ctx, runtime.CapabilityUser, "a user"); err != nil {
 			return err
@@ -114,7 +114,7 @@ func (e *engine) explain(ctx context.Context, id string, l line, err error) erro
 			out.Message += ", out of memory"
 		}
 		if never {
-			out.Kind, out.Hint = runtime.ErrNotRunning, "start it again"
+			out.Kind = runtime.ErrNotRunning
 		}
 	case launch != nil:
 		return launch
@@ -131,7 +131,7 @@ func (e *engine) explain(ctx context.Context, id string, l line, err error) erro
 }
 
 func errPaused(kind, err error) error {
-	return &runtime.Error{Kind: kind, Message: "the sandbox is paused", Hint: "unpause it with the engine's own command", Err: err}
+	return &runtime.Error{Kind: kind, Message: "the sandbox is paused", Hint: HintPaused, Err: err}
 }
 
 func isKind(err error) bool {
