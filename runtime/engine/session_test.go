@@ -160,7 +160,7 @@ func TestSessionIsReplaced(t *testing.T) {
 	f.words = nil
 	f.containers[id].State = runtime.StateExited
 	_, err = e.Exec(t.Context(), "box", []string{"true"}, runtime.ExecOptions{User: "nobody"})
-	check(t, err, runtime.ErrNotRunning, "start it")
+	check(t, err, runtime.ErrNotRunning, "the sandbox ended")
 	f.failAttach = fails(runtime.ErrNotFound, "gone")
 	_, err = e.Exec(t.Context(), "box", []string{"true"}, runtime.ExecOptions{User: "nobody"})
 	check(t, err, runtime.ErrNotFound)
