@@ -16,7 +16,7 @@ const (
 	// lookTime is how long a session may be silent before it is asked whether it is there, and the engine why it is not. After looks in vain
 	// it counts as broken.
 	lookTime = time.Second
-	looks    = 3
+	looks    = 10
 )
 
 // A session and its idle supervisor are there for good: 16 threads and 3 MB, and as much again for archives. Below these limits each exec has a guest for
