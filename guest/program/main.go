@@ -34,8 +34,8 @@ func run(args []string) error {
 		return session.Run(true)
 	case len(args) == 1 && args[0] == session.Worker:
 		return supervise.Work()
-	case len(args) == 2 && args[0] == "kill":
-		return supervise.Kill(args[1])
+	case len(args) > 1 && args[0] == "kill":
+		return supervise.Kill(args[1:])
 	default:
 		return errors.New("this program is run by Sandlot")
 	}

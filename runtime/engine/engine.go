@@ -16,7 +16,8 @@ func New(api API, name, url string, options Options) runtime.Runtime {
 	return &engine{
 		api: api, name: name, url: options.again(url), options: options,
 		guest: guestSide{guest.Version, guest.Program, guest.Exec, guest.PutArchive, guest.GetArchive, guest.OpenSession},
-		calls: make(map[int]context.CancelCauseFunc), known: make(map[string]bool), sessions: sessions{all: make(map[sessionKey]*session)},
+		calls: make(map[int]context.CancelCauseFunc), known: make(map[string]bool), small: make(map[string]bool), sessions: sessions{all: make(map[sessionKey]*session)},
+		kills:    kills{running: make(map[rescueKey]bool), next: make(map[rescueKey]*killing)},
 		infoLock: newLock(), guestLock: newLock(),
 	}
 }
@@ -36,12 +37,14 @@ type engine struct {
 	options   Options
 	guest     guestSide
 	sessions  sessions
+	kills     kills
 
 	mu     sync.Mutex
 	calls  map[int]context.CancelCauseFunc // under way
 	next   int                             // key in calls
 	closed bool
 	known  map[string]bool // full ids that carry Sandlot's label
+	small  map[string]bool // those of them that have no room for sessions
 
 	infoLock  lock
 	infoKept  *runtime.Info

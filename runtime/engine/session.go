@@ -16,8 +16,20 @@ const (
 	// lookTime is how long a session may be silent before it is asked whether it is there, and the engine why it is not. After looks in vain
 	// it counts as broken.
 	lookTime = time.Second
-	looks    = 3
+	looks    = 10
 )
+
+// A session and its idle supervisor are there for good: 16 threads and 3 MB, and as much again for archives. Below these limits each exec has a guest for
+// itself instead, and all that the limits leave.
+const (
+	sessionPids   = 128
+	sessionMemory = 64 << 20
+)
+
+// isSmall says whether a sandbox has no room for sessions.
+func isSmall(spec Spec) bool {
+	return spec.Pids > 0 && spec.Pids < sessionPids || spec.Memory > 0 && spec.Memory < sessionMemory
+}
 
 // who is as whom a guest runs.
 type who struct {
@@ -41,7 +53,10 @@ type line struct {
 
 // connect gives a channel to a guest in a running sandbox.
 func (e *engine) connect(ctx context.Context, id string, as who) (line, error) {
-	if e.options.NoSessions {
+	e.mu.Lock()
+	single := e.options.NoSessions || e.small[id]
+	e.mu.Unlock()
+	if single {
 		stream, err := e.api.Attach(ctx, id, as.process(guest.ServeArgv()))
 		if err != nil {
 			e.note(err, id)
@@ -49,9 +64,12 @@ func (e *engine) connect(ctx context.Context, id string, as who) (line, error) {
 		}
 		return line{stream, stream.words}, nil
 	}
-	for again := false; ; again = true {
+	for again := false; ; {
 		s := e.sessions.get(sessionKey{id, as})
 		isNew, err := e.openSession(ctx, s)
+		if err == errReplaced {
+			continue
+		}
 		if err != nil {
 			return line{}, err
 		}
@@ -67,6 +85,7 @@ func (e *engine) connect(ctx context.Context, id string, as who) (line, error) {
 		if isNew || again {
 			return line{}, e.explain(ctx, id, line{words: s.stream.words}, err)
 		}
+		again = true
 	}
 }
 
@@ -141,6 +160,14 @@ func (e *engine) openSession(ctx context.Context, s *session) (isNew bool, err e
 	if s.guest != nil {
 		return false, nil
 	}
+	if !e.sessions.enter(s) {
+		return false, errReplaced
+	}
+	defer func() {
+		if err != nil {
+			e.sessions.drop(s) // whoever waits for it tries the same, and enters it again
+		}
+	}()
 	stream, err := e.api.Attach(ctx, s.key.id, s.key.as.process(guest.SessionArgv(s.key.as.files)))
 	if err != nil {
 		e.note(err, s.key.id)
@@ -200,6 +227,19 @@ func (ss *sessions) get(key sessionKey) *session {
 		ss.all[key] = s
 	}
 	return s
+}
+
+// errReplaced says that somebody else opens another session in a dropped one's place.
+var errReplaced = errors.New("there is another session")
+
+// enter puts a session that is about to be opened back where it was dropped meanwhile. False: there is another one.
+func (ss *sessions) enter(s *session) bool {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	if ss.all[s.key] == nil {
+		ss.all[s.key] = s
+	}
+	return ss.all[s.key] == s
 }
 
 // drop forgets a session, and ends it.

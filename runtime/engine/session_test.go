@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sandlot-dev/sandlot/guest"
 	"github.com/sandlot-dev/sandlot/guest/mux"
 	"github.com/sandlot-dev/sandlot/guest/wire"
 	"github.com/sandlot-dev/sandlot/runtime"
@@ -159,10 +160,13 @@ func TestSessionIsReplaced(t *testing.T) {
 	f.words = nil
 	f.containers[id].State = runtime.StateExited
 	_, err = e.Exec(t.Context(), "box", []string{"true"}, runtime.ExecOptions{User: "nobody"})
-	check(t, err, runtime.ErrNotRunning, "start it")
+	check(t, err, runtime.ErrNotRunning, "the sandbox ended")
 	f.failAttach = fails(runtime.ErrNotFound, "gone")
 	_, err = e.Exec(t.Context(), "box", []string{"true"}, runtime.ExecOptions{User: "nobody"})
 	check(t, err, runtime.ErrNotFound)
+	if kept := e.sessions.open(); len(kept) > 0 {
+		t.Errorf("sessions that could not be opened are kept: %v", kept)
+	}
 }
 
 // What ends a sandbox for good, or for a while, ends its sessions, and no others.
@@ -248,6 +252,34 @@ func TestSessionHeedsContext(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+// A sandbox that has no room for a session has none, for whoever finds it.
+func TestSmallSandboxHasNoSession(t *testing.T) {
+	f := newFake()
+	e, _ := f.openSessions(t)
+	if isSmall(Spec{}) || isSmall(Spec{Pids: 128, Memory: 64 << 20}) || !isSmall(Spec{Pids: 127}) || !isSmall(Spec{Memory: 64<<20 - 1}) {
+		t.Error("what is small is not what it should be")
+	}
+	res, err := e.Run(t.Context(), "image", runtime.RunOptions{PidsLimit: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, _ := f.openSessions(t)
+	e.guest.exec = fakeExec
+	again.guest.exec = fakeExec
+	for _, rt := range []*engine{e, again} {
+		if _, err := rt.Exec(t.Context(), res.ID, []string{"true"}, runtime.ExecOptions{}); err != nil {
+			t.Error(err)
+		}
+	}
+	if want := "attach serve user= privileged=false, attach serve user= privileged=false"; f.calls("attach") != want {
+		t.Errorf("%s, want %s", f.calls("attach"), want)
+	}
+}
+
+func fakeExec(_ context.Context, ch guest.Channel, _ []string, _ runtime.ExecOptions, _ guest.Rescue) (runtime.ExecResult, error) {
+	return runtime.ExecResult{}, ch.Close()
 }
 
 // With NoSessions each has a process of its own, and the URL says so.
