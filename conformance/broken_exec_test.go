@@ -146,7 +146,12 @@ func execBreakers() map[string]breaker {
 		}),
 		"exec/user/forms":                         options(func(opts *runtime.ExecOptions) { opts.User, _, _ = strings.Cut(opts.User, ":") }),
 		"exec/user/root-in-another-users-sandbox": options(func(opts *runtime.ExecOptions) { opts.User = "" }),
-		"exec/user/unknown":                       options(func(opts *runtime.ExecOptions) { opts.User = "" }),
+		"exec/user/groups": options(func(opts *runtime.ExecOptions) {
+			if opts.User == "" {
+				opts.User = "0:0"
+			}
+		}),
+		"exec/user/unknown": options(func(opts *runtime.ExecOptions) { opts.User = "" }),
 
 		"exec/stdin/eof": options(func(opts *runtime.ExecOptions) { opts.Stdin = withoutEnd(opts.Stdin) }),
 		"exec/stdin/none": options(func(opts *runtime.ExecOptions) {

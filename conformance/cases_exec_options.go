@@ -161,6 +161,23 @@ func execOptionCases() []Case {
 			},
 		},
 		{
+			ID: "exec/user/groups", Contract: contractExecOptions + ".User", Needs: []runtime.Capability{runtime.CapabilityUser, runtime.CapabilityBuild},
+			Rule: "A user is in all groups of the image that list it, also where neither the image nor the options name the user.",
+			Run: func(t *T) {
+				image := t.Built(runtime.BuildOptions{}, t.dockerfile("FROM scratch\nADD root.tar /\nCOPY group /etc/group\n"), t.rootEntry(),
+					fileEntry("group", "root:x:0:\nworker:x:1000:\nmore:x:3000:worker,root\nmost:x:3001:worker\n"))
+				res, err := t.TryRun(image, runtime.RunOptions{})
+				t.NoError("run", err)
+				for user, want := range map[string][]int{"": {3000}, workerName: {3000, 3001}} {
+					got := answerOf[answer.Self](t, res.ID, runtime.ExecOptions{User: user}, "self")
+					groups := slices.DeleteFunc(got.Groups, func(g int) bool { return g == got.GID })
+					slices.Sort(groups)
+					t.Equal("the groups of user "+user, groups, want)
+				}
+				t.Equal("the user in an inspect", t.Inspect(res.ID).User, "")
+			},
+		},
+		{
 			ID: "exec/user/unknown", Contract: contractExec, Needs: user,
 			Rule: "An unknown user is ErrInvalid, and nothing has run.",
 			Run: func(t *T) {
