@@ -120,7 +120,7 @@ func execBreakers() map[string]breaker {
 		},
 
 		"exec/env/inherits":     func(b *broken) { b.runOptions(func(opts *runtime.RunOptions) { opts.Env = nil }) },
-		"exec/env/nothing-else": options(func(opts *runtime.ExecOptions) { opts.Env = append(opts.Env, "HOSTNAME=x") }),
+		"exec/env/nothing-else": options(func(opts *runtime.ExecOptions) { opts.Env = append(opts.Env, "container=x") }),
 		"exec/env/home":         options(func(opts *runtime.ExecOptions) { opts.Env = append(opts.Env, "HOME=/root") }),
 		"exec/env/overrides":    options(func(opts *runtime.ExecOptions) { opts.Env = nil }),
 		"exec/env/last-counts":  options(func(opts *runtime.ExecOptions) { slices.Reverse(opts.Env) }),

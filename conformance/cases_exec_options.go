@@ -24,17 +24,19 @@ func execOptionCases() []Case {
 		},
 		{
 			ID: "exec/env/nothing-else", Contract: contractExecOptions + ".Env",
-			Rule: "Besides what the image and the options set, a command has a PATH and its user's HOME, and nothing that an engine adds.",
+			Rule: "Besides what the image and the options set, a command has PATH, its user's HOME and HOSTNAME, and nothing that an engine adds.",
 			Run: func(t *T) {
 				id := t.Run(runtime.RunOptions{Env: []string{"FROM_RUN=run"}})
-				env := answerOf[answer.Self](t, id, runtime.ExecOptions{Env: []string{"OWN=1"}}, "self").Env
+				got := answerOf[answer.Self](t, id, runtime.ExecOptions{Env: []string{"OWN=1"}}, "self")
+				env := got.Env
+				t.Equal("HOSTNAME", valuesOf(env, "HOSTNAME"), []string{got.Hostname})
 				var names []string
 				for _, e := range env {
 					name, _, _ := strings.Cut(e, "=")
 					names = append(names, name)
 				}
 				slices.Sort(names)
-				t.Equal("the names of the variables", names, []string{"FROM_IMAGE", "FROM_RUN", "HOME", "OWN", "PATH"})
+				t.Equal("the names of the variables", names, []string{"FROM_IMAGE", "FROM_RUN", "HOME", "HOSTNAME", "OWN", "PATH"})
 			},
 		},
 		{
