@@ -158,8 +158,10 @@ func buildCases() []Case {
 			ID: "build/target-missing", Contract: contractBuildOptions + ".Target",
 			Rule: "A stage that is not there is ErrInvalid.",
 			Run: func(t *T) {
-				_, err := t.TryBuild(runtime.BuildOptions{Target: "none"}, t.dockerfile("FROM scratch AS first\nCOPY Dockerfile /\n"))
-				t.ErrorIs("build", err, runtime.ErrInvalid)
+				for _, target := range []string{"none", "0"} {
+					_, err := t.TryBuild(runtime.BuildOptions{Target: target}, t.dockerfile("FROM scratch AS first\nCOPY Dockerfile /\n"))
+					t.ErrorIs("build of "+target, err, runtime.ErrInvalid)
+				}
 			},
 		},
 		{

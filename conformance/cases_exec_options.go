@@ -24,17 +24,19 @@ func execOptionCases() []Case {
 		},
 		{
 			ID: "exec/env/nothing-else", Contract: contractExecOptions + ".Env",
-			Rule: "Besides what the image and the options set, a command has a PATH and its user's HOME, and nothing that an engine adds.",
+			Rule: "Besides what the image and the options set, a command has PATH, its user's HOME and HOSTNAME, and nothing that an engine adds.",
 			Run: func(t *T) {
 				id := t.Run(runtime.RunOptions{Env: []string{"FROM_RUN=run"}})
-				env := answerOf[answer.Self](t, id, runtime.ExecOptions{Env: []string{"OWN=1"}}, "self").Env
+				got := answerOf[answer.Self](t, id, runtime.ExecOptions{Env: []string{"OWN=1"}}, "self")
+				env := got.Env
+				t.Equal("HOSTNAME", valuesOf(env, "HOSTNAME"), []string{got.Hostname})
 				var names []string
 				for _, e := range env {
 					name, _, _ := strings.Cut(e, "=")
 					names = append(names, name)
 				}
 				slices.Sort(names)
-				t.Equal("the names of the variables", names, []string{"FROM_IMAGE", "FROM_RUN", "HOME", "OWN", "PATH"})
+				t.Equal("the names of the variables", names, []string{"FROM_IMAGE", "FROM_RUN", "HOME", "HOSTNAME", "OWN", "PATH"})
 			},
 		},
 		{
@@ -158,6 +160,23 @@ func execOptionCases() []Case {
 				t.IsUser(id, otherName, otherID, otherID)
 				got := answerOf[answer.Self](t, id, runtime.ExecOptions{User: "root"}, "self")
 				t.Equal("the effective capabilities", strings.Trim(got.CapEff, "0"), "")
+			},
+		},
+		{
+			ID: "exec/user/groups", Contract: contractExecOptions + ".User", Needs: []runtime.Capability{runtime.CapabilityUser, runtime.CapabilityBuild},
+			Rule: "A user is in all groups of the image that list it, also where neither the image nor the options name the user.",
+			Run: func(t *T) {
+				image := t.Built(runtime.BuildOptions{}, t.dockerfile("FROM scratch\nADD root.tar /\nCOPY group /etc/group\n"), t.rootEntry(),
+					fileEntry("group", "root:x:0:\nworker:x:1000:\nmore:x:3000:worker,root\nmost:x:3001:worker\n"))
+				res, err := t.TryRun(image, runtime.RunOptions{})
+				t.NoError("run", err)
+				for user, want := range map[string][]int{"": {3000}, workerName: {3000, 3001}} {
+					got := answerOf[answer.Self](t, res.ID, runtime.ExecOptions{User: user}, "self")
+					groups := slices.DeleteFunc(got.Groups, func(g int) bool { return g == got.GID })
+					slices.Sort(groups)
+					t.Equal("the groups of user "+user, groups, want)
+				}
+				t.Equal("the user in an inspect", t.Inspect(res.ID).User, "")
 			},
 		},
 		{

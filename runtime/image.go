@@ -13,7 +13,7 @@ type BuildOptions struct {
 	Dockerfile string
 	// Args are values for the Dockerfile's ARG instructions.
 	Args map[string]string
-	// Target is the stage to build. Empty: the last. One that is not there is ErrInvalid.
+	// Target is the name of the stage to build. Empty: the last. One that is not there, and a number, is ErrInvalid.
 	Target string
 	// NoCache builds every step anew.
 	NoCache bool

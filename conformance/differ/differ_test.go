@@ -28,14 +28,14 @@ func (f *fake) empty(t *testing.T) {
 }
 
 func TestSame(t *testing.T) {
-	for seed := range uint64(5) {
+	for seed := range uint64(2) {
 		a, b := newFake(), newFake()
 		b.made = 1000 // other ids
-		report, err := Run(t.Context(), Config{A: side1("one", a), B: side1("other", b), Seed: seed, Steps: 2000})
+		report, err := Run(t.Context(), Config{A: side1("one", a), B: side1("other", b), Seed: seed, Steps: 600})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !report.OK() || report.Steps != 2000 {
+		if !report.OK() || report.Steps != 600 {
 			var text strings.Builder
 			_ = report.WriteText(&text)
 			t.Errorf("seed %d: two equal runtimes differ:\n%s", seed, &text)
@@ -155,11 +155,11 @@ func TestKeepGoing(t *testing.T) {
 		}
 	}, run: func(opts *runtime.RunOptions) { delete(opts.Labels, "k") }}
 	var log bytes.Buffer
-	report, err := Run(t.Context(), Config{A: side1("good", newFake()), B: side1("bad", b), Seed: 2, Steps: 1500, KeepGoing: true, Log: &log})
+	report, err := Run(t.Context(), Config{A: side1("good", newFake()), B: side1("bad", b), Seed: 2, Steps: 700, KeepGoing: true, Log: &log})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if report.Steps != 1500 || len(report.Differences) < 2 {
+	if report.Steps != 700 || len(report.Differences) < 2 {
 		t.Errorf("got %d differences in %d steps, want both in all", len(report.Differences), report.Steps)
 	}
 	for i, d := range report.Differences {
@@ -188,7 +188,7 @@ func TestCapabilities(t *testing.T) {
 			res.ExitCode = 1
 		}
 	}}
-	report, err := Run(t.Context(), Config{A: side1("able", a), B: side1("poor", wrapped), Seed: 3, Steps: 1500})
+	report, err := Run(t.Context(), Config{A: side1("able", a), B: side1("poor", wrapped), Seed: 3, Steps: 700})
 	if err != nil || !report.OK() {
 		t.Fatalf("got %+v, %v, want no difference", report.Differences, err)
 	}

@@ -38,6 +38,9 @@ func checkBuild(buildContext io.Reader, opts *runtime.BuildOptions) error {
 	if buildContext == nil {
 		return invalid("give a tar stream", "there is no build context")
 	}
+	if opts.Target != "" && strings.Trim(opts.Target, "0123456789") == "" { // Podman would count, Docker does not
+		return invalid("give the stage a name, with AS, and use that", "the target %q is no name of a stage", opts.Target)
+	}
 	if opts.Tag != "" {
 		if _, err := reference.ParseNamed(opts.Tag); err != nil || strings.Contains(opts.Tag, "@") {
 			return invalid("name it fully, such as localhost/project/app:1", "%q is no tag", opts.Tag)

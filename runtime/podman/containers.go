@@ -110,7 +110,10 @@ func ownLabels(c *runtime.Container) {
 	c.Network = c.Labels[labelNetwork]
 	c.Expected = decodePorts(c.Labels[labelPorts])
 	c.Env = withoutOthers(c.Env, c.Labels[labelEnv])
-	for _, l := range []string{labelImage, labelNetwork, labelPorts, labelEnv} {
+	if c.Labels[labelUser] == "none" {
+		c.User = ""
+	}
+	for _, l := range []string{labelImage, labelNetwork, labelPorts, labelEnv, labelUser} {
 		delete(c.Labels, l)
 	}
 }

@@ -24,6 +24,7 @@ const (
 	labelNetwork = runtime.LabelPrefix + "podman.network"
 	labelPorts   = runtime.LabelPrefix + "podman.ports"
 	labelEnv     = runtime.LabelPrefix + "podman.env"
+	labelUser    = runtime.LabelPrefix + "podman.user" // "none": neither the image nor the options name one
 )
 
 // stopSignal is guest.StopSignal by its number on Linux, which is how libpod wants it.
@@ -77,6 +78,10 @@ func (a *api) translate(spec engine.Spec, image image) containerSpec {
 	maps.Copy(body.Labels, spec.Labels)
 	if spec.WorkingDir == "" {
 		body.WorkDir = image.Config.WorkingDir
+	}
+	if spec.User == "" && image.Config.User == "" {
+		// Podman 4.3 gives a user that is not named none of the groups that list it.
+		body.User, body.Labels[labelUser] = "0", "none"
 	}
 	if spec.Seccomp == "unconfined" {
 		body.SeccompProfile = "unconfined"

@@ -22,6 +22,7 @@ type image struct {
 	Config struct {
 		Env        []string
 		WorkingDir string
+		User       string
 	}
 }
 

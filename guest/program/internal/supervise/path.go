@@ -3,6 +3,7 @@
 package supervise
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -29,6 +30,9 @@ func environment(own []string, request *wire.ExecRequest) []string {
 	}
 	if request.TTY {
 		add("TERM=xterm")
+	}
+	if name, err := os.Hostname(); err == nil {
+		add("HOSTNAME=" + name) // Docker says it to every command, Podman to some
 	}
 	for _, entry := range own {
 		if entry == "HOME=" {
