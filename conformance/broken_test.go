@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sandlot-dev/sandlot/internal/foreign"
 	"github.com/sandlot-dev/sandlot/runtime"
 )
 
@@ -262,7 +263,7 @@ func TestEveryCaseFailsOnABrokenRuntime(t *testing.T) {
 func failsOn(t *testing.T, engine testEngine, rt runtime.Runtime, image string, c Case, breaks breaker) {
 	made := &made{}
 	cfg := Config{
-		Image: image, CaseTimeout: 15 * time.Second, Foreign: engine.foreign,
+		Image: image, CaseTimeout: 15 * time.Second, Foreign: foreign.Make,
 		Open: func(ctx context.Context) (runtime.Runtime, error) {
 			rt, err := engine.open(ctx)
 			if err != nil {

@@ -233,10 +233,14 @@ func (t *T) named(what string, err error, called string) {
 
 // foreign has a container made that is not Sandlot's. Where the configuration has no way to, the case ends.
 func (t *T) foreign(name string) {
+	const missing = "conformance.Config.Foreign"
 	if t.suite.cfg.Foreign == nil {
-		t.undeclared("conformance.Config.Foreign", "this run has no means to make a container that is not Sandlot's")
+		t.undeclared(missing, "this run has no means to make a container that is not Sandlot's")
 	}
-	remove, err := t.suite.cfg.Foreign(t.ctx, t.Image(), name)
+	remove, err := t.suite.cfg.Foreign(t.ctx, t.Info().URL, t.Image(), name)
+	if errors.Is(err, runtime.ErrUnsupported) {
+		t.undeclared(missing, err.Error())
+	}
 	t.NoError("making a container that is not Sandlot's", err)
 	t.Cleanup(remove)
 }

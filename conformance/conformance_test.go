@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"regexp"
 	"slices"
@@ -269,6 +270,26 @@ func TestTable(t *testing.T) {
 				t.Errorf("%s is a group, because of %s, and a case", id, other)
 			}
 		}
+	}
+}
+
+func TestNoForeign(t *testing.T) {
+	for name, cfg := range map[string]Config{
+		"nil": {},
+		"refused": {Foreign: func(context.Context, string, string, string) (func(context.Context) error, error) {
+			return nil, fmt.Errorf("%w: elsewhere", runtime.ErrUnsupported)
+		}},
+	} {
+		got := one(t, newFake(), cfg, Case{Run: func(t *T) { t.foreign("x"); t.Errorf("not reached") }})
+		if got.Outcome != Unsupported || got.Missing != "conformance.Config.Foreign" || got.Reason == "" {
+			t.Errorf("%s: got %+v, want unsupported, and why", name, got)
+		}
+	}
+	failing := Config{Foreign: func(context.Context, string, string, string) (func(context.Context) error, error) {
+		return nil, errors.New("broken")
+	}}
+	if got := one(t, newFake(), failing, Case{Run: func(t *T) { t.foreign("x") }}); got.Outcome != Failed {
+		t.Errorf("failing: got %s, want failed", got.Outcome)
 	}
 }
 

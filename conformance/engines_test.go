@@ -36,12 +36,8 @@ func (e testEngine) open(ctx context.Context) (runtime.Runtime, error) {
 	return runtime.Open(ctx, e.url, docker.Driver(), podman.Driver())
 }
 
-func (e testEngine) foreign(ctx context.Context, image, name string) (func(context.Context) error, error) {
-	return foreign.Make(ctx, e.url, image, name)
-}
-
 func TestConformance(t *testing.T) {
 	for _, e := range testEngines(t) {
-		t.Run(e.name, func(t *testing.T) { Run(t, Config{Open: e.open, Foreign: e.foreign}) })
+		t.Run(e.name, func(t *testing.T) { Run(t, Config{Open: e.open, Foreign: foreign.Make}) })
 	}
 }

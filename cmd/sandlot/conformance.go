@@ -130,9 +130,7 @@ func (a *app) conformance(ctx context.Context, cfg conformance.Config, reports [
 		cfg.Log = a.stdout
 	}
 	cfg.Open = func(ctx context.Context) (runtime.Runtime, error) { return a.open(ctx, a.runtime) }
-	if err := a.reachForeign(ctx, &cfg); err != nil {
-		return err
-	}
+	cfg.Foreign = foreign.Make
 	result, err := conformance.Check(ctx, cfg)
 	if err != nil {
 		return err
@@ -152,22 +150,6 @@ func (a *app) conformance(ctx context.Context, cfg conformance.Config, reports [
 	}
 	if err == nil && !result.OK() {
 		err = exitCode(1)
-	}
-	return err
-}
-
-// reachForeign lets the suite make containers that are not Sandlot's, where the engine can be reached without Sandlot.
-func (a *app) reachForeign(ctx context.Context, cfg *conformance.Config) error {
-	rt, err := a.open(ctx, a.runtime)
-	if err != nil {
-		return err
-	}
-	defer rt.Close()
-	info, err := rt.Info(ctx)
-	if err == nil && foreign.Can(info.URL) {
-		cfg.Foreign = func(ctx context.Context, image, name string) (func(context.Context) error, error) {
-			return foreign.Make(ctx, info.URL, image, name)
-		}
 	}
 	return err
 }

@@ -11,19 +11,16 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/sandlot-dev/sandlot/runtime"
 )
 
-// Can says whether Make reaches the engine of this URL: only at a socket of this machine.
-func Can(engineURL string) bool {
-	u, err := url.Parse(engineURL)
-	return err == nil && strings.HasSuffix(u.Scheme, "+unix") && u.Path != ""
-}
-
-// Make makes a container on the engine of this URL, and returns what removes it.
+// Make makes a container on the engine of this URL, and returns what removes it. An engine that is not at a socket of this machine is
+// runtime.ErrUnsupported.
 func Make(ctx context.Context, engineURL, image, name string) (remove func(context.Context) error, err error) {
 	u, err := url.Parse(engineURL)
-	if err != nil {
-		return nil, err
+	if err != nil || !strings.HasSuffix(u.Scheme, "+unix") || u.Path == "" {
+		return nil, fmt.Errorf("%w: a container that is not Sandlot's is made at an engine's socket only", runtime.ErrUnsupported)
 	}
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", u.Path)
