@@ -1,6 +1,6 @@
 # `make` alone lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint generate check-generated fuzz engines clean-engines build conformance FORCE
+.PHONY: help demo test lint generate check-generated fuzz engines clean-engines build static conformance FORCE
 SHELL := bash
 
 ENGINES ?= docker podman-root podman-rootless
@@ -37,6 +37,12 @@ build: bin/sandlot ## build bin/sandlot
 
 bin/sandlot: generate FORCE
 	@CGO_ENABLED=0 go build -trimpath -o $@ ./cmd/sandlot
+
+static: generate ## build the command for linux/amd64 and linux/arm64 into bin/, with SHA256SUMS
+	@for arch in amd64 arm64; do \
+	  CGO_ENABLED=0 GOOS=linux GOARCH=$$arch go build -trimpath -ldflags='-s -w' -o bin/sandlot_linux_$$arch ./cmd/sandlot || exit; \
+	done
+	@cd bin && sha256sum sandlot_linux_amd64 sandlot_linux_arm64 >SHA256SUMS && cat SHA256SUMS
 
 conformance: build ## run the conformance suite on $(ENGINES)
 	@conformance/engines/engines with $(ENGINES) -- .ci/conformance

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"errors"
 	"io"
 	"regexp"
 	"slices"
@@ -93,6 +94,15 @@ func lifecycleBreakers() map[string]breaker {
 		}),
 		"lifecycle/remove":       notRemoved,
 		"lifecycle/remove-again": kind(runtime.ErrNotFound),
+		"lifecycle/error-id": func(b *broken) {
+			b.error = func(err error) error {
+				var e *runtime.Error
+				if errors.As(err, &e) {
+					e.ID = "the engine's id"
+				}
+				return err
+			}
+		},
 		"lifecycle/ctx-cancelled": func(b *broken) {
 			b.run = func(ctx *context.Context, _ *string, _ *runtime.RunOptions) func(*runtime.RunResult, *error) {
 				*ctx = context.WithoutCancel(*ctx)
@@ -123,6 +133,7 @@ func lifecycleBreakers() map[string]breaker {
 			}
 		}),
 		"inspect/running":   inspected(func(c *runtime.Container) { c.Image = c.ImageID }),
+		"inspect/env":       inspected(func(c *runtime.Container) { c.Env = append(c.Env, "HOSTNAME=box") }),
 		"inspect/not-found": kind(runtime.ErrNotFound),
 		"list/labels": func(b *broken) {
 			b.list = func(opts *runtime.ListOptions) func(*[]runtime.Container) {

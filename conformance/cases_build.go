@@ -63,7 +63,7 @@ func buildCases() []Case {
 				t.ErrorIs("build", err, runtime.ErrBuildFailed)
 				var e *runtime.Error
 				if errors.As(err, &e) {
-					t.True(strings.Contains(e.Log, "words-of-the-step"), "Error.Log", e.Log, "the output of the step in it")
+					t.True(strings.Contains(e.Log, "words-of-the-step"), "Error.Log, Message", []string{e.Log, e.Message}, "the output of the step in it")
 					t.True(len(e.Log) <= 4096, "the length of Error.Log", len(e.Log), "4 KiB at most")
 				}
 			},

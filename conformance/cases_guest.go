@@ -30,7 +30,8 @@ func guestCases() []Case {
 			}
 			t.Equal("the state", t.Inspect(id).State, runtime.StateRunning)
 			t.Equal("an exec afterwards", t.MustExec(id, runtime.ExecOptions{}, "say", "alive", ""), "alive")
-			t.Equal("the state of the first process", t.stateOf(id, 1), "S")
+			state := t.stateOf(id, 1)
+			t.True(state == "S" || state == "R", "the state of the first process", state, "S or, when it has just something to do, R")
 		}
 	}
 	return []Case{

@@ -126,6 +126,18 @@ func mountCases() []Case {
 			},
 		},
 		{
+			ID: "mount/kernel", Contract: contractMount + ".Target", Needs: tmpfs,
+			Rule: "A mount at /dev, or at or below /proc and /sys, is ErrInvalid, and nothing of the sandbox is left.",
+			Run: func(t *T) {
+				for _, target := range []string{"/proc", "/proc/self", "/sys", "/sys/fs/cgroup", "/dev", "/dev/"} {
+					m := []runtime.Mount{{Type: runtime.MountTmpfs, Target: target}}
+					_, err := t.TryRun(t.Image(), runtime.RunOptions{Name: t.Name(), Mounts: m})
+					t.ErrorIs("run with a tmpfs at "+target, err, runtime.ErrInvalid)
+					t.noSandbox(t.Name())
+				}
+			},
+		},
+		{
 			ID: "mount/invalid", Contract: contractMount,
 			Rule: "Mounts that make no sense are ErrInvalid: a relative or repeated target, one at the guest's, a size or mode that is not a tmpfs', an unknown type.",
 			Run: func(t *T) {

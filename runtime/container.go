@@ -53,7 +53,7 @@ type Container struct {
 	Hostname   string   `json:"hostname,omitempty"`
 	User       string   `json:"user,omitempty"` // as the image or the options name it
 	WorkingDir string   `json:"workingDir,omitempty"`
-	Env        []string `json:"env,omitempty"`
+	Env        []string `json:"env,omitempty"` // what the image and the options set, sorted
 	Network    string   `json:"network,omitempty"`
 	Mounts     []Mount  `json:"mounts,omitempty"` // without the guest's own
 	// Expected is the ports that the sandbox was asked to publish, also while it does not run.
@@ -87,7 +87,7 @@ func (c Container) HostPort(port string) (netip.AddrPort, error) {
 		return netip.AddrPort{}, err
 	}
 	if c.State != StateRunning && c.State != StatePaused {
-		return netip.AddrPort{}, &Error{Op: "host port", ID: c.ID, Kind: ErrNotRunning, Hint: "start the sandbox first"}
+		return netip.AddrPort{}, &Error{Op: "host port", ID: c.Name, Kind: ErrNotRunning}
 	}
 	for _, p := range c.Ports {
 		if p.Container == number && p.Protocol == protocol {
@@ -95,7 +95,7 @@ func (c Container) HostPort(port string) (netip.AddrPort, error) {
 		}
 	}
 	return netip.AddrPort{}, &Error{
-		Op: "host port", ID: c.ID, Kind: ErrNotFound,
+		Op: "host port", ID: c.Name, Kind: ErrNotFound,
 		Message: fmt.Sprintf("port %d/%s is not published", number, protocol),
 		Hint:    "publish it when the sandbox is made",
 	}

@@ -5,7 +5,8 @@ import "time"
 // RunOptions are the options of [Runtime].Run. The zero value is a sandbox for untrusted code: no network, no capabilities,
 // no new privileges, the engine's seccomp profile, at most [DefaultPids] processes, no mounts of the host, nothing published.
 type RunOptions struct {
-	// Name of the sandbox: letters, digits, '_', '.' and '-', the first a letter or digit. Empty: the runtime makes one up.
+	// Name of the sandbox: 2 to 200 letters, digits, '_', '.' and '-', the first a letter or digit, else ErrInvalid. Empty: the runtime
+	// makes one up.
 	Name string
 	// Replace removes a sandbox that holds Name first. A container without Sandlot's labels is never replaced: ErrAlreadyExists.
 	Replace bool
@@ -24,7 +25,7 @@ type RunOptions struct {
 	// Ports are published on the host. They need a network: with Network none, ErrInvalid.
 	Ports []Port
 	// Network is "none" (also when empty), "default" (the engine's own default network), "host", or the name of a network.
-	// A network that does not exist is ErrNotFound.
+	// A network that does not exist is ErrNotFound; "bridge", as Docker alone calls its default network, is ErrInvalid.
 	Network string
 	// ReadOnlyRoot makes the root file system read-only. Mounts are not.
 	ReadOnlyRoot bool
@@ -79,7 +80,8 @@ type Mount struct {
 	// Source is the volume's name, or an absolute path on the engine's host. Empty for tmpfs; an empty one of a volume is an anonymous
 	// volume, removed with the sandbox.
 	Source string `json:"source,omitempty"`
-	// Target is an absolute path in the sandbox, made if missing. Targets are distinct, and not below the guest's own directory.
+	// Target is an absolute path in the sandbox, made if missing. Targets are distinct, and not below the guest's own directory, nor
+	// at /dev, nor at or below /proc and /sys, which are the kernel's.
 	Target string `json:"target"`
 	// ReadOnly mounts it read-only.
 	ReadOnly bool `json:"readOnly,omitempty"`

@@ -15,7 +15,7 @@ func (s *Sandbox) PutArchive(ctx context.Context, dir string, archive io.Reader,
 		return runtime.PutArchiveResult{}, fileError(err)
 	}
 	result, err := s.rt.PutArchive(ctx, s.id, dir, archive, opts)
-	return result, fileError(err)
+	return result, fileError(s.named(err))
 }
 
 // GetArchive writes a file or directory as a tar stream, as [runtime.Runtime].GetArchive says. Whatever ran in the sandbox chose its
@@ -25,7 +25,7 @@ func (s *Sandbox) GetArchive(ctx context.Context, name string, w io.Writer, opts
 		return runtime.GetArchiveResult{}, fileError(err)
 	}
 	result, err := s.rt.GetArchive(ctx, s.id, name, w, opts)
-	return result, fileError(err)
+	return result, fileError(s.named(err))
 }
 
 // entries reads the archive of name and calls visit for each entry, in the caller's goroutine. It returns when the runtime has.

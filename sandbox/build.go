@@ -123,7 +123,10 @@ func (s *source) prepare() (err error) {
 	}
 	s.root, err = os.OpenRoot(s.Dir)
 	if err != nil {
-		return &runtime.Error{Op: "build", ID: s.Dir, Kind: runtime.ErrInvalid, Message: "the build directory cannot be read", Err: err}
+		return &runtime.Error{
+			Op: "build", ID: s.Dir, Kind: runtime.ErrInvalid, Message: "the build directory cannot be read", Err: err,
+			Hint: "name a directory that holds a Dockerfile or Containerfile",
+		}
 	}
 	if s.Dockerfile, err = findDockerfile(s.root, s.Dockerfile); err != nil {
 		return err

@@ -18,6 +18,7 @@ const CloseTimeout = time.Minute
 type Sandbox struct {
 	rt       runtime.Runtime
 	id, name string
+	called   string // how the caller named it: what errors say
 	warnings []string
 	limit    int  // of each output
 	owned    bool // Close removes it
@@ -52,7 +53,7 @@ func New(ctx context.Context, rt runtime.Runtime, opts Options) (*Sandbox, error
 }
 
 func newSandbox(rt runtime.Runtime, id, name string, limit int) *Sandbox {
-	return &Sandbox{rt: rt, id: id, name: name, limit: limit, shell: newShell(), removing: make(chan struct{}, 1)}
+	return &Sandbox{rt: rt, id: id, name: name, called: name, limit: limit, shell: newShell(), removing: make(chan struct{}, 1)}
 }
 
 // runImage runs an image that the engine has, or can pull. Running tells whether it is there, so no call is spent on asking.
@@ -76,6 +77,14 @@ func runImage(ctx context.Context, rt runtime.Runtime, opts Options) (runtime.Ru
 	_, err := puller.Pull(ctx, opts.Image, runtime.PullOptions{
 		Progress: opts.Progress, Username: opts.Username, Password: opts.Password,
 	})
+	if own, ok := err.(*runtime.Error); ok && opts.Pull != PullAlways {
+		missing := *own
+		missing.Message = "the engine does not have the image, and it could not be pulled"
+		if own.Message != "" {
+			missing.Message += ": " + own.Message
+		}
+		err = &missing
+	}
 	if err != nil {
 		return runtime.RunResult{}, err
 	}
@@ -95,7 +104,9 @@ func Open(ctx context.Context, rt runtime.Runtime, nameOrID string, opts OpenOpt
 	if err != nil {
 		return nil, err
 	}
-	return newSandbox(rt, c.ID, c.Name, opts.OutputLimit), nil
+	s := newSandbox(rt, c.ID, c.Name, opts.OutputLimit)
+	s.called = nameOrID
+	return s, nil
 }
 
 // ID is the engine's full id of the sandbox.
@@ -115,7 +126,8 @@ func (s *Sandbox) Inspect(ctx context.Context) (runtime.Container, error) {
 	if err := s.open("inspect"); err != nil {
 		return runtime.Container{}, err
 	}
-	return s.rt.Inspect(ctx, s.id, runtime.InspectOptions{})
+	c, err := s.rt.Inspect(ctx, s.id, runtime.InspectOptions{})
+	return c, s.named(err)
 }
 
 // HostPort says where a published port of the sandbox is reached on the engine's host. port is "8080", "8080/tcp" or "53/udp". A port that is
@@ -139,7 +151,7 @@ func (s *Sandbox) Stop(ctx context.Context, opts runtime.StopOptions) error {
 		return err
 	}
 	_, err = stopper.Stop(ctx, s.id, opts)
-	return err
+	return s.named(err)
 }
 
 // Start starts a stopped sandbox. One that runs is no error. A runtime that cannot is errors.ErrUnsupported.
@@ -149,7 +161,7 @@ func (s *Sandbox) Start(ctx context.Context) error {
 		return err
 	}
 	_, err = stopper.Start(ctx, s.id, runtime.StartOptions{})
-	return err
+	return s.named(err)
 }
 
 func (s *Sandbox) stopper(op string) (runtime.Stopper, error) {
@@ -159,7 +171,7 @@ func (s *Sandbox) stopper(op string) (runtime.Stopper, error) {
 	stopper, can := s.rt.(runtime.Stopper)
 	if !can {
 		return nil, &runtime.Error{
-			Op: op, ID: s.name, Kind: runtime.ErrUnsupported, Message: "this runtime cannot stop and start sandboxes",
+			Op: op, ID: s.called, Kind: runtime.ErrUnsupported, Message: "this runtime cannot stop and start sandboxes",
 			Hint: "remove the sandbox and make a new one",
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -38,7 +39,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 
 func (a *app) rootCommand() *cobra.Command {
 	root := &cobra.Command{
-		Use:   "sandlot",
+		Use: "sandlot", DisableFlagsInUseLine: true,
 		Short: "Run untrusted commands in containers, the same way on Docker and Podman",
 		Long: `Sandlot runs untrusted commands in containers, the same way on Docker and on rootful and rootless Podman: no network, no capabilities, no
 new privileges and nothing of the host, unless a flag says otherwise.
@@ -47,7 +48,15 @@ Exit status: the command's own; 124 when it timed out; 125 when Sandlot or the e
 sense; 126 when the command cannot be executed; 127 when it is not found; 128+N after signal N.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Args:          cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			return unknownCommand(cmd, args[0])
+		},
 	}
+	root.Flags().SetInterspersed(false) // flags after a command that there is not are not looked at
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
@@ -64,6 +73,16 @@ sense; 126 when the command cannot be executed; 127 when it is not found; 128+N 
 		a.portCommand(), a.stopCommand(), a.startCommand(), a.rmCommand(), a.buildCommand(), a.conformanceCommand(), a.doctorCommand(),
 		a.versionCommand())
 	return root
+}
+
+// unknownCommand names the nearest of those that may have been meant.
+func unknownCommand(root *cobra.Command, name string) error {
+	for root.SuggestionsMinimumDistance = range 3 {
+		if near := root.SuggestionsFor(name); len(near) > 0 {
+			return usage("unknown command %q\ndid you mean sandlot %s?", name, strings.Join(near, " or sandlot "))
+		}
+	}
+	return usage("unknown command %q\nsee sandlot --help", name)
 }
 
 // withRuntime makes a command's function of one that needs an open runtime.

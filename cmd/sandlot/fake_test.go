@@ -65,7 +65,7 @@ func (f *fake) Run(_ context.Context, image string, opts runtime.RunOptions) (ru
 		return runtime.RunResult{}, f.runErr
 	}
 	if !slices.Contains(f.images, image) && image != "sha256:built" {
-		return runtime.RunResult{}, &runtime.Error{Op: "run", ID: image, Kind: runtime.ErrImageNotFound, Hint: "build or pull it first"}
+		return runtime.RunResult{}, &runtime.Error{Op: "run", ID: image, Kind: runtime.ErrImageNotFound}
 	}
 	name := opts.Name
 	if name == "" {

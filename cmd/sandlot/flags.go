@@ -68,7 +68,7 @@ func (f *sandboxFlags) register(cmd *cobra.Command, a *app) {
 	flags.StringVar(&f.build, "build", "", "build the image from `DIR`, unless that has been done and nothing has changed")
 	f.pull = scalar[string]{kind: "missing|never|always", parse: oneOf("missing", "never", "always")}
 	flags.Var(&f.pull, "pull", "when to pull the image (default missing)")
-	flags.StringVar(&f.name, "name", "", "`NAME` of the sandbox (default: one is made up)")
+	flags.StringVar(&f.name, "name", "", "`NAME` of the sandbox, at least 2 letters, digits, '_', '.' and '-' (default: one is made up)")
 	flags.BoolVar(&f.replace, "replace", false, "remove the sandbox that has the name first")
 
 	f.env = list[string]{kind: "KEY[=VALUE]", parse: parseEnv(a.lookupEnv)}

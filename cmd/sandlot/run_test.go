@@ -135,6 +135,11 @@ func TestRunUsage(t *testing.T) {
 		{"cp a", "usage: sandlot cp"},
 		{"build", "usage: sandlot build"},
 		{"stop", "usage: sandlot stop"},
+		{"frobnicate", "unknown command \"frobnicate\"\nsandlot: see sandlot --help\n"},
+		{"insepct --image image", "unknown command \"insepct\"\nsandlot: did you mean sandlot inspect?\n"},
+		{"st", "did you mean sandlot stop or sandlot start?\n"},
+		{"ps", "did you mean sandlot ls?\n"},
+		{"remove box", "did you mean sandlot rm?\n"},
 	} {
 		t.Run(c.args, func(t *testing.T) {
 			f := exits(0)
@@ -165,7 +170,7 @@ func TestRunBuiltIn(t *testing.T) {
 
 func TestRunMissingImage(t *testing.T) {
 	f := exits(0)
-	f.call(t, "run", "--image", "nope", "true").want(t, 125, "", "image not found\nsandlot: build or pull it first\n")
+	f.call(t, "run", "--image", "nope", "true").want(t, 125, "", "image not found\nsandlot: name another with --image")
 }
 
 // TestRunCancelled has a command that goes on until it is cancelled.

@@ -21,9 +21,9 @@ type queue struct {
 	buf     []byte
 	spare   []byte    // for what is queued while buf is written
 	large   sync.Pool // of memory for data, which an empty queue gives back
-	writing bool // some of it is being written
-	failed  bool // writing failed
-	ponged  bool // a pong is in buf
+	writing bool      // some of it is being written
+	failed  bool      // writing failed
+	ponged  bool      // a pong is in buf
 	waiting []*Stream
 	change  sync.Cond
 }
@@ -32,8 +32,12 @@ func (q *queue) idle() bool { return len(q.buf) == 0 && !q.writing || q.failed }
 
 func (q *queue) full() bool { return len(q.buf) >= maxQueued }
 
-// grow makes room for data.
-func (q *queue) grow() {
+// grow makes room, small or large.
+func (q *queue) grow(need int) {
+	if need <= keepQueue {
+		q.buf = append(make([]byte, 0, keepQueue), q.buf...)
+		return
+	}
 	large, ok := q.large.Get().(*[]byte)
 	if !ok {
 		memory := make([]byte, 0, maxQueued+largeChunk+keepQueue)
@@ -66,8 +70,8 @@ func (s *Session) emit(typ byte, id uint32, payload []byte) {
 	if len(q.buf) == 0 {
 		q.change.Broadcast()
 	}
-	if cap(q.buf) <= keepQueue && len(payload) > keepQueue {
-		q.grow()
+	if need := len(q.buf) + headerSize + len(payload); need > cap(q.buf) && cap(q.buf) <= keepQueue {
+		q.grow(need)
 	}
 	q.buf = appendHeader(q.buf, header{typ, len(payload), id})
 	q.buf = append(q.buf, payload...)

@@ -175,6 +175,27 @@ func (st *Stream) Reset() {
 	}
 }
 
+// Abort is Reset after all that was written: the other end still gets that, and [ErrReset] in place of the end.
+func (st *Stream) Abort() {
+	st.s.mu.Lock()
+	defer st.s.mu.Unlock()
+	if !st.closed {
+		st.shut(codeAborted)
+	}
+}
+
+// Unwanted waits until nothing can be written any more, whatever deadlines say, and says why: the errors are Write's.
+func (st *Stream) Unwanted() error {
+	st.s.mu.Lock()
+	defer st.s.mu.Unlock()
+	for {
+		if err := st.writeError(); err != nil && err != os.ErrDeadlineExceeded {
+			return err
+		}
+		st.writable.Wait()
+	}
+}
+
 // shut closes the stream here. The lock is held.
 func (st *Stream) shut(code byte) {
 	s := st.s
@@ -217,7 +238,7 @@ func (st *Stream) peerClosed(code byte) {
 	default:
 		st.end(ErrReset)
 	}
-	if !st.eof {
+	if !st.eof && code != codeAborted {
 		st.in.free(&s.chunks)
 		if i := slices.Index(s.backlog, st); i >= 0 { // nobody will miss it
 			s.backlog = slices.Delete(s.backlog, i, i+1)

@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -71,20 +69,7 @@ func isPodman(ctx context.Context, host string) bool {
 	if err != nil || u.Scheme != "unix" {
 		return false
 	}
-	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "unix", u.Path)
-	}}
-	defer transport.CloseIdleConnections()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://d/_ping", nil)
-	if err != nil {
-		return false
-	}
-	answer, err := transport.RoundTrip(req)
-	if err != nil {
-		return false
-	}
-	answer.Body.Close()
-	return answer.Header.Get("Libpod-API-Version") != ""
+	return try.Ping(ctx, "unix", u.Path).Get("Libpod-Api-Version") != ""
 }
 
 // dockerContext is the name of the docker command's current context. Empty: none is chosen.

@@ -119,10 +119,10 @@ func pullError(err error) error {
 	switch {
 	case says(err, "no such host", "connection refused", "no route to host", "network is unreachable", "timeout", "Client.Timeout",
 		"deadline exceeded", "server gave HTTP response", "server misbehaving", "connection reset", ": EOF", "x509:", "tls:", "502 Bad Gateway", "503 Service", "500 Internal"):
-		return as(err, runtime.ErrUnavailable, "see whether the daemon's host reaches the registry")
+		return as(err, runtime.ErrUnavailable, "")
 	case cerrdefs.IsNotFound(err), cerrdefs.IsUnauthorized(err), cerrdefs.IsPermissionDenied(err),
 		says(err, "not found", "manifest unknown", "denied", "unauthorized", "no basic auth", "no matching manifest", "name unknown", "does not exist"):
-		return as(err, runtime.ErrImageNotFound, "see whether the name is right, and whether the registry wants a user")
+		return as(err, runtime.ErrImageNotFound, "")
 	}
 	return translate(err)
 }

@@ -50,6 +50,14 @@ func (e *engine) GetArchive(ctx context.Context, id, path string, w io.Writer, o
 			return runtime.GetArchiveResult{}, err
 		}
 		result, err := e.guest.get(ctx, line.Channel, path, w, opts)
-		return result, e.explain(ctx, full, line, err)
+		return result, missing(path, e.explain(ctx, full, line, err))
 	})
+}
+
+// missing names the path that is not there, of which the guest knows the last part.
+func missing(path string, err error) error {
+	if own, ok := err.(*runtime.Error); ok && own.Kind == runtime.ErrFileNotFound {
+		own.Message = path + ": no such file or directory"
+	}
+	return err
 }

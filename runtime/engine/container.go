@@ -23,6 +23,9 @@ const (
 // namePattern is what both engines take for the name of a container, a network or a volume.
 var namePattern = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]+$`)
 
+// HintPaused says what to do about a paused container, which Sandlot never makes one.
+const HintPaused = "unpause it with the engine's own command"
+
 // idLength is what an id may be abbreviated to.
 const idLength = 12
 
@@ -88,6 +91,7 @@ func present(c runtime.Container) runtime.Container {
 	}
 	c.Labels = maps.Clone(c.Labels)
 	maps.DeleteFunc(c.Labels, func(key, _ string) bool { return strings.HasPrefix(key, runtime.LabelPrefix) })
+	c.Env = slices.Sorted(slices.Values(c.Env))
 	c.Mounts = slices.DeleteFunc(slices.Clone(c.Mounts), func(m runtime.Mount) bool { return m.Target == guest.Dir })
 	if c.State != runtime.StateRunning && c.State != runtime.StatePaused {
 		c.Ports = nil
@@ -164,6 +168,9 @@ func (e *engine) Stop(ctx context.Context, id string, opts runtime.StopOptions) 
 func (e *engine) Start(ctx context.Context, id string, _ runtime.StartOptions) (runtime.StartResult, error) {
 	return call(ctx, e, "start", id, func(ctx context.Context) (runtime.StartResult, error) {
 		c, err := e.find(ctx, id)
+		if err == nil && c.State == runtime.StatePaused {
+			err = errorf(runtime.ErrNotRunning, HintPaused, "the sandbox is paused")
+		}
 		if err == nil && c.State != runtime.StateRunning {
 			if err = e.api.Start(ctx, c.ID); err == nil {
 				_, err = e.running(ctx, c.ID)

@@ -114,7 +114,7 @@ func (e *engine) explain(ctx context.Context, id string, l line, err error) erro
 			out.Message += ", out of memory"
 		}
 		if never {
-			out.Kind, out.Hint = runtime.ErrNotRunning, "start it again"
+			out.Kind = runtime.ErrNotRunning
 		}
 	case launch != nil:
 		return launch
@@ -131,7 +131,7 @@ func (e *engine) explain(ctx context.Context, id string, l line, err error) erro
 }
 
 func errPaused(kind, err error) error {
-	return &runtime.Error{Kind: kind, Message: "the sandbox is paused", Hint: "unpause it with the engine's own command", Err: err}
+	return &runtime.Error{Kind: kind, Message: "the sandbox is paused", Hint: HintPaused, Err: err}
 }
 
 func isKind(err error) bool {

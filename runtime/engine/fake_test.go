@@ -28,13 +28,13 @@ type fake struct {
 	serial     int
 	log        []string // what was called
 
-	failInfo, failCreate, failStart, failUpload, failDelete, failAttach, failStop func() error
-	duringCreate, duringUpload                                                    func()
-	endsAtOnce                                                                    bool
-	words                                                                         error // what LaunchError says
-	streamOut                                                                     string
-	exit                                                                          int // of attached processes
-	closed                                                                        int
+	failInfo, failCreate, failStart, failUpload, failDelete, failAttach, failStop, failPull func() error
+	duringCreate, duringUpload                                                              func()
+	endsAtOnce                                                                              bool
+	words                                                                                   error // what LaunchError says
+	streamOut                                                                               string
+	exit                                                                                    int // of attached processes
+	closed                                                                                  int
 }
 
 type fakeContainer struct {
@@ -345,7 +345,7 @@ func (f *fake) Build(ctx context.Context, r io.Reader, opts runtime.BuildOptions
 func (f *fake) RemoveVolume(context.Context, string) error { return nil }
 func (f *fake) RemoveImage(context.Context, string) error  { return nil }
 func (f *fake) Pull(context.Context, string, runtime.PullOptions) (string, error) {
-	return "", errors.New("no registry")
+	return "sha256:1", ask(f.failPull)
 }
 
 func (f *fake) Close() error {

@@ -71,7 +71,7 @@ func (b *specBuilder) names() error {
 		return invalid("name an image such as docker.io/library/alpine:3, or give an image's id", "%q is no image: %v", b.spec.Image, err)
 	}
 	if name := b.opts.Name; name != "" && (!namePattern.MatchString(name) || len(name) > maxName) {
-		return invalid("use two or more letters, digits, '_', '.' and '-', the first a letter or digit", "%q is no name for a sandbox", name)
+		return invalid("use 2 to 200 letters, digits, '_', '.' and '-', the first a letter or digit", "%q is no name for a sandbox", name)
 	}
 	if host := b.opts.Hostname; host != "" && (!hostnamePattern.MatchString(host) || len(host) > 63) {
 		return invalid("use letters, digits, '-' and '.', at most 63", "%q is no hostname", host)
@@ -152,6 +152,8 @@ func (b *specBuilder) network() error {
 		return nil
 	case b.opts.Network == runtime.NetworkNone:
 		return b.need(runtime.CapabilityNoNetwork, "network none")
+	case b.opts.Network == "bridge":
+		return invalid("name default, which is the engine's own network", "bridge is what Docker alone calls its default network")
 	case !namePattern.MatchString(b.opts.Network):
 		return invalid("name none, default, host or a network of the engine", "%q is no network", b.opts.Network)
 	}

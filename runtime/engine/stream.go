@@ -23,7 +23,7 @@ type Stream struct {
 	// ExecID is what API.ExecState wants.
 	ExecID string
 
-	conn net.Conn
+	conn io.WriteCloser // with CloseWrite, where it can be closed by half
 	r    io.Reader
 	left uint32 // of the stdout frame that is being read
 
