@@ -142,9 +142,9 @@ func (s *Session) Open(ctx context.Context) (Channel, error) {
 			return ch, nil
 		}
 	}
-	stream, err := s.mux.Open(ctx)
+	stream, err := s.open(ctx, wire.ForExec)
 	if err != nil {
-		return nil, silent(ctx, err)
+		return nil, err
 	}
 	stop := context.AfterFunc(ctx, stream.Reset)
 	l := &lane{session: s, stream: stream, r: wire.NewReader(bufio.NewReaderSize(stream, laneBuffer))}
@@ -161,6 +161,21 @@ func (s *Session) Open(ctx context.Context) (Channel, error) {
 	}
 	s.hear(false)
 	return &turn{lane: l}, nil
+}
+
+// open opens a stream, and says what it is for.
+func (s *Session) open(ctx context.Context, purpose byte) (*mux.Stream, error) {
+	stream, err := s.mux.Open(ctx)
+	if err == mux.ErrTooManyStreams {
+		return nil, &runtime.Error{Kind: runtime.ErrUnavailable, Message: fmt.Sprintf("%d commands and connections are under way in the sandbox", mux.MaxStreams)}
+	}
+	if err == nil {
+		_, err = stream.Write([]byte{purpose})
+	}
+	if err != nil {
+		return nil, silent(ctx, err)
+	}
+	return stream, nil
 }
 
 func silent(ctx context.Context, err error) error {

@@ -184,16 +184,18 @@ func (st *Stream) Abort() {
 	}
 }
 
-// Unwanted waits until nothing can be written any more, whatever deadlines say, and says why: the errors are Write's.
+// Unwanted waits until the other end reads no more, or the stream or the session has ended, and says which: [ErrPeerClosed], [ErrReset], [ErrRefused],
+// why the session ended, or that the stream was closed here.
 func (st *Stream) Unwanted() error {
 	st.s.mu.Lock()
 	defer st.s.mu.Unlock()
-	for {
-		if err := st.writeError(); err != nil && err != os.ErrDeadlineExceeded {
-			return err
-		}
+	for st.err == nil && !st.closed {
 		st.writable.Wait()
 	}
+	if st.closed {
+		return errClosed
+	}
+	return st.err
 }
 
 // shut closes the stream here. The lock is held.

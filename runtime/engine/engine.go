@@ -5,12 +5,13 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"github.com/sandlot-dev/sandlot/guest"
 	"github.com/sandlot-dev/sandlot/runtime"
 )
 
-// New makes a Runtime out of an engine's API. It is also a runtime.Puller, Stopper, ImageRemover and VolumeRemover. name is the driver's, url what
+// New makes a Runtime out of an engine's API. It is also a runtime.Puller, Stopper, ImageRemover, VolumeRemover and Dialer. name is the driver's, url what
 // opens it again.
 func New(api API, name, url string, options Options) runtime.Runtime {
 	return &engine{
@@ -27,6 +28,7 @@ var (
 	_ runtime.Stopper       = (*engine)(nil)
 	_ runtime.ImageRemover  = (*engine)(nil)
 	_ runtime.VolumeRemover = (*engine)(nil)
+	_ runtime.Dialer        = (*engine)(nil)
 )
 
 type engine struct {
@@ -35,6 +37,7 @@ type engine struct {
 	options   Options
 	guest     guestSide
 	sessions  sessions
+	dials     atomic.Uint64 // that had a session of their own
 
 	mu     sync.Mutex
 	calls  map[int]context.CancelCauseFunc // under way
@@ -183,7 +186,7 @@ func BaseCapabilities() runtime.Capabilities {
 		runtime.CapabilityReadOnlyRoot, runtime.CapabilityNoNewPrivileges, runtime.CapabilityDropCaps,
 		runtime.CapabilityNoNetwork, runtime.CapabilityNetwork, runtime.CapabilityPublishTCP, runtime.CapabilityPublishUDP,
 		runtime.CapabilityVolumes, runtime.CapabilityBinds, runtime.CapabilityTmpfs, runtime.CapabilityUser,
-		runtime.CapabilityTTY, runtime.CapabilityOwners, runtime.CapabilityBuild,
+		runtime.CapabilityTTY, runtime.CapabilityOwners, runtime.CapabilityBuild, runtime.CapabilityDial,
 	} {
 		cs[c] = runtime.Support{OK: true}
 	}

@@ -49,7 +49,7 @@ func (e *engine) connect(ctx context.Context, id string, as who) (line, error) {
 		return line{stream, stream.words}, nil
 	}
 	for again := false; ; again = true {
-		s := e.sessions.get(sessionKey{id, as})
+		s := e.sessions.get(sessionKey{id: id, as: as})
 		isNew, err := e.openSession(ctx, s)
 		if err != nil {
 			return line{}, err
@@ -153,8 +153,9 @@ func (e *engine) openSession(ctx context.Context, s *session) (isNew bool, err e
 }
 
 type sessionKey struct {
-	id string
-	as who
+	id   string
+	as   who
+	only uint64 // not 0: for one connection alone
 }
 
 // A session is one with a sandbox, as one user. It is opened once.
