@@ -73,6 +73,17 @@ type wholeConn struct{ halfConn }
 
 func (c wholeConn) CloseWrite() error { return c.Close() }
 
+// A hastyConn loses the last of what was written when it is closed.
+type hastyConn struct{ halfConn }
+
+func (c hastyConn) Write(p []byte) (int, error) {
+	if len(p) > 1 {
+		_, err := c.halfConn.Write(p[:len(p)-1])
+		return len(p), err
+	}
+	return len(p), nil
+}
+
 type noDeadlineConn struct{ halfConn }
 
 func (c noDeadlineConn) SetReadDeadline(t time.Time) error {
@@ -141,6 +152,7 @@ func dialBreakers() map[string]breaker {
 			}
 			return n, err
 		}),
+		"dial/close":      connects(func(c halfConn) net.Conn { return hastyConn{c} }),
 		"dial/half-close": connects(func(c halfConn) net.Conn { return wholeConn{c} }),
 		"dial/both-ways": reading(func(p []byte, n int, err error) (int, error) {
 			if n > 1000 {

@@ -225,6 +225,19 @@ func dialConnCases() []Case {
 			},
 		},
 		{
+			ID:   "dial/close",
+			Rule: "What was written before Close still arrives.",
+			Run: func(t *T) {
+				id := t.Run(runtime.RunOptions{})
+				server := t.serving(id, "sum")
+				c := t.DialIn(id, "tcp", dialled)
+				_, err := io.Copy(c, answer.Noise(3<<20))
+				t.NoError("writing", err)
+				t.NoError("closing", c.Close())
+				server.Await(noiseSum(3<<20) + "\n")
+			},
+		},
+		{
 			ID:   "dial/both-ways",
 			Rule: "Much goes both ways at once and arrives as it was sent.",
 			Run: func(t *T) {

@@ -24,7 +24,7 @@ type half interface {
 //
 //	echo: sends back what it gets
 //	say WORD: sends a word and closes
-//	sum: reads to the end, and then answers with the hash
+//	sum: reads to the end, says the hash, and answers with it
 //	exchange BYTES: sends noise and reads at the same time; then sends the hash of what it has read, and closes
 //	hold: says "held", and does nothing
 //	reset: sends a word, reads one byte, and resets
@@ -62,7 +62,9 @@ func serveOne(c half, how []string) {
 		h := sha256.New()
 		_, err := io.Copy(h, c)
 		check(err)
-		_, _ = io.WriteString(c, hex.EncodeToString(h.Sum(nil)))
+		sum := hex.EncodeToString(h.Sum(nil))
+		fmt.Println(sum)
+		_, _ = io.WriteString(c, sum)
 	case "exchange":
 		h := sha256.New()
 		var both sync.WaitGroup

@@ -63,9 +63,9 @@ func join(stream *mux.Stream, r io.Reader, socket *os.File, gone <-chan struct{}
 	said := make(chan struct{}) // closed when there is nothing more to say to the host
 	go func() {
 		defer close(said)
-		switch readErr, _ := pump(stream, socket); readErr {
-		case nil: // the host wants no more
-		case io.EOF:
+		switch readErr, _ := pump(stream, socket); {
+		case readErr == nil, errors.Is(readErr, os.ErrDeadlineExceeded): // the host wants no more
+		case readErr == io.EOF:
 			_ = stream.CloseWrite()
 		default:
 			stream.Abort()
