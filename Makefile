@@ -1,8 +1,11 @@
 # `make` alone lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint generate check-generated fuzz engines clean-engines build static conformance FORCE
+.PHONY: help demo test lint generate check-generated fuzz engines clean-engines build static conformance conformance-diff conformance-vm compatibility FORCE
 SHELL := bash
 
+PAIRS ?= docker~podman-rootless
+SEEDS ?= 1 2 3 4 5
+STEPS ?= 2000
 ENGINES ?= docker podman-root podman-rootless
 FUZZTIME ?= 10s
 
@@ -44,5 +47,15 @@ static: generate ## build the command for linux/amd64 and linux/arm64 into bin/,
 	done
 	@cd bin && sha256sum sandlot_linux_amd64 sandlot_linux_arm64 >SHA256SUMS && cat SHA256SUMS
 
-conformance: build ## run the conformance suite on $(ENGINES)
+conformance: ENGINES = docker docker26 docker28 podman-root podman-rootless podman54-root podman54-rootless podman58-root podman58-rootless
+conformance: build ## run the conformance suite on every engine, or on ENGINES="..."; reports are in build/conformance
 	@conformance/engines/engines with $(ENGINES) -- .ci/conformance
+
+conformance-vm: build ## run it in a virtual machine that is a truthful rootless Podman host (slow)
+	@.ci/conformance-vm
+
+compatibility: build ## keep the results of build/conformance in docs/compatibility.json and .md
+	@.ci/compatibility
+
+conformance-diff: build ## compare the engines of PAIRS by random operations, with each of SEEDS, in STEPS operations
+	@conformance/engines/engines with $(sort $(subst ~, ,$(PAIRS))) -- .ci/conformance-diff '$(PAIRS)' '$(SEEDS)' '$(STEPS)'

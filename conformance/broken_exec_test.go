@@ -119,9 +119,11 @@ func execBreakers() map[string]breaker {
 			}
 		},
 
-		"exec/env/inherits":    func(b *broken) { b.runOptions(func(opts *runtime.RunOptions) { opts.Env = nil }) },
-		"exec/env/overrides":   options(func(opts *runtime.ExecOptions) { opts.Env = nil }),
-		"exec/env/last-counts": options(func(opts *runtime.ExecOptions) { slices.Reverse(opts.Env) }),
+		"exec/env/inherits":     func(b *broken) { b.runOptions(func(opts *runtime.RunOptions) { opts.Env = nil }) },
+		"exec/env/nothing-else": options(func(opts *runtime.ExecOptions) { opts.Env = append(opts.Env, "HOSTNAME=x") }),
+		"exec/env/home":         options(func(opts *runtime.ExecOptions) { opts.Env = append(opts.Env, "HOME=/root") }),
+		"exec/env/overrides":    options(func(opts *runtime.ExecOptions) { opts.Env = nil }),
+		"exec/env/last-counts":  options(func(opts *runtime.ExecOptions) { slices.Reverse(opts.Env) }),
 		"exec/env/stays-with-its-exec": func(b *broken) {
 			var before []string
 			options(func(opts *runtime.ExecOptions) { opts.Env = append(before, opts.Env...); before = opts.Env })(b)
@@ -238,7 +240,12 @@ func execBreakers() map[string]breaker {
 		}),
 		"exec/tty/one-stream": options(func(opts *runtime.ExecOptions) { opts.TTY = false }),
 		"exec/tty/eof":        options(func(opts *runtime.ExecOptions) { opts.Stdin = withoutEnd(opts.Stdin) }),
-		"exec/tty/interrupt":  options(func(opts *runtime.ExecOptions) { opts.TTY = false }),
+		"exec/tty/no-stdin": options(func(opts *runtime.ExecOptions) {
+			if opts.Stdin == nil {
+				opts.Stdin = withoutEnd(strings.NewReader(""))
+			}
+		}),
+		"exec/tty/interrupt": options(func(opts *runtime.ExecOptions) { opts.TTY = false }),
 	}
 }
 

@@ -16,7 +16,7 @@ func isolationBreakers() map[string]breaker {
 	}
 	mortal := func(b *broken) {
 		then(b, func(id string, argv []string, _ runtime.ExecOptions, _ *runtime.ExecResult, _ *error) {
-			if argv[1] == "signal" && argv[2] == "9" {
+			if argv[1] == "signals" {
 				_, _ = b.whole.Stop(context.Background(), id, runtime.StopOptions{}) // what fails here fails the case
 			}
 		})

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/sandlot-dev/sandlot/runtime"
 )
@@ -121,16 +122,21 @@ func lifecycleBreakers() map[string]breaker {
 				opts.WorkingDir = "/" + opts.WorkingDir
 			}
 		}),
-		"run/user":         runWith(func(opts *runtime.RunOptions) { opts.User, _, _ = strings.Cut(opts.User, ":") }),
-		"run/user-unknown": runWith(func(opts *runtime.RunOptions) { opts.User = "" }),
-		"run/hostname":     runWith(func(opts *runtime.RunOptions) { opts.Hostname = "" }),
-		"run/labels":       runWith(func(opts *runtime.RunOptions) { delete(opts.Labels, "empty") }),
+		"run/user":           runWith(func(opts *runtime.RunOptions) { opts.User, _, _ = strings.Cut(opts.User, ":") }),
+		"run/user-unknown":   runWith(func(opts *runtime.RunOptions) { opts.User = "" }),
+		"run/root-directory": runWith(func(opts *runtime.RunOptions) { opts.ReadOnlyRoot = true }),
+		"run/hostname":       runWith(func(opts *runtime.RunOptions) { opts.Hostname = "" }),
+		"run/labels":         runWith(func(opts *runtime.RunOptions) { delete(opts.Labels, "empty") }),
 		"run/labels-reserved": runWith(func(opts *runtime.RunOptions) {
 			for k := range opts.Labels {
 				if strings.HasPrefix(k, runtime.LabelPrefix) {
 					delete(opts.Labels, k)
 				}
 			}
+		}),
+		"run/owner": runWith(func(opts *runtime.RunOptions) { opts.LeaseEnd = time.Time{} }),
+		"run/owner-invalid": runWith(func(opts *runtime.RunOptions) {
+			opts.Owner = strings.ReplaceAll(opts.Owner[:min(len(opts.Owner), runtime.MaxOwner)], "\n", "")
 		}),
 		"inspect/running":   inspected(func(c *runtime.Container) { c.Image = c.ImageID }),
 		"inspect/env":       inspected(func(c *runtime.Container) { c.Env = append(c.Env, "HOSTNAME=box") }),
@@ -225,11 +231,12 @@ func buildBreakers() map[string]breaker {
 				return &runtime.Error{Kind: runtime.ErrBuildFailed, Message: "something went wrong"}
 			}
 		},
-		"build/missing-file":       kind(runtime.ErrBuildFailed),
-		"build/log":                buildWith(func(opts *runtime.BuildOptions) { opts.Log = nil }),
-		"build/no-cache":           buildWith(func(opts *runtime.BuildOptions) { opts.NoCache = false }),
-		"build/dockerfile/missing": func(b *broken) { kind(runtime.ErrInvalid)(b) },
-		"build/dockerfile/named":   buildWith(func(opts *runtime.BuildOptions) { opts.Dockerfile = "" }),
+		"build/missing-file":        kind(runtime.ErrBuildFailed),
+		"build/dockerfile/nonsense": kind(runtime.ErrBuildFailed),
+		"build/log":                 buildWith(func(opts *runtime.BuildOptions) { opts.Log = nil }),
+		"build/no-cache":            buildWith(func(opts *runtime.BuildOptions) { opts.NoCache = false }),
+		"build/dockerfile/missing":  func(b *broken) { kind(runtime.ErrInvalid)(b) },
+		"build/dockerfile/named":    buildWith(func(opts *runtime.BuildOptions) { opts.Dockerfile = "" }),
 		"build/dockerfile/containerfile": buildWith(func(opts *runtime.BuildOptions) {
 			if opts.Dockerfile == "" {
 				opts.Dockerfile = "Dockerfile"

@@ -3,6 +3,7 @@ package conformance
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 
@@ -74,6 +75,16 @@ func buildCases() []Case {
 			Run: func(t *T) {
 				_, err := t.TryBuild(runtime.BuildOptions{}, t.dockerfile("FROM scratch\nCOPY missing /\n"))
 				t.ErrorIs("build", err, runtime.ErrBuildFailed)
+			},
+		},
+		{
+			ID: "build/dockerfile/nonsense", Contract: contractBuild,
+			Rule: "A build of a Dockerfile that cannot be understood is ErrBuildFailed.",
+			Run: func(t *T) {
+				for _, content := range []string{"FROM scratch\nNOSUCH instruction\n", "FROM scratch\nCOPY Dockerfile\n", "FROM scratch\nENV\n"} {
+					_, err := t.TryBuild(runtime.BuildOptions{}, fileEntry("Dockerfile", content))
+					t.ErrorIs(fmt.Sprintf("build of %q", content), err, runtime.ErrBuildFailed)
+				}
 			},
 		},
 		{

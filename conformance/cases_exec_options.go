@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sandlot-dev/sandlot/conformance/internal/answer"
@@ -19,6 +20,32 @@ func execOptionCases() []Case {
 				env := answerOf[answer.Self](t, id, runtime.ExecOptions{}, "self").Env
 				t.Equal("FROM_IMAGE", valuesOf(env, "FROM_IMAGE"), []string{"yes"})
 				t.Equal("FROM_RUN", valuesOf(env, "FROM_RUN"), []string{"run"})
+			},
+		},
+		{
+			ID: "exec/env/nothing-else", Contract: contractExecOptions + ".Env",
+			Rule: "Besides what the image and the options set, a command has a PATH and its user's HOME, and nothing that an engine adds.",
+			Run: func(t *T) {
+				id := t.Run(runtime.RunOptions{Env: []string{"FROM_RUN=run"}})
+				env := answerOf[answer.Self](t, id, runtime.ExecOptions{Env: []string{"OWN=1"}}, "self").Env
+				var names []string
+				for _, e := range env {
+					name, _, _ := strings.Cut(e, "=")
+					names = append(names, name)
+				}
+				slices.Sort(names)
+				t.Equal("the names of the variables", names, []string{"FROM_IMAGE", "FROM_RUN", "HOME", "OWN", "PATH"})
+			},
+		},
+		{
+			ID: "exec/env/home", Contract: contractExecOptions + ".Env", Needs: user,
+			Rule: "HOME is the user's home directory, and / for a user that the image does not know.",
+			Run: func(t *T) {
+				id := t.Run(runtime.RunOptions{})
+				for user, home := range map[string]string{"": "/root", workerName: "/home/" + workerName, "12345": "/"} {
+					env := answerOf[answer.Self](t, id, runtime.ExecOptions{User: user}, "self").Env
+					t.Equal("HOME of user "+user, valuesOf(env, "HOME"), []string{home})
+				}
 			},
 		},
 		{
@@ -138,7 +165,7 @@ func execOptionCases() []Case {
 			Rule: "An unknown user is ErrInvalid, and nothing has run.",
 			Run: func(t *T) {
 				id := t.Run(runtime.RunOptions{})
-				for _, u := range []string{"nobody-knows", workerName + ":no-such-group"} {
+				for _, u := range []string{"nobody-knows", workerName + ":no-such-group", "2147483648", "0:2147483648"} {
 					out := t.Exec(id, runtime.ExecOptions{User: u}, "write", "/tmp/ran", "yes")
 					t.ErrorIs("exec as "+u, out.Err, runtime.ErrInvalid)
 					t.NotRun(id)

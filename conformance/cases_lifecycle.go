@@ -234,8 +234,7 @@ func (t *T) named(what string, err error, called string) {
 // foreign has a container made that is not Sandlot's. Where the configuration has no way to, the case ends.
 func (t *T) foreign(name string) {
 	if t.suite.cfg.Foreign == nil {
-		t.Logf("not asked for: Config.Foreign is nil")
-		t.undeclared()
+		t.undeclared("conformance.Config.Foreign", "this run has no means to make a container that is not Sandlot's")
 	}
 	remove, err := t.suite.cfg.Foreign(t.ctx, t.Image(), name)
 	t.NoError("making a container that is not Sandlot's", err)

@@ -61,7 +61,7 @@ func mountCases() []Case {
 			Run: func(t *T) {
 				remover, ok := t.Runtime().(runtime.VolumeRemover)
 				if !ok {
-					t.undeclared()
+					t.undeclared("runtime.VolumeRemover", noInterface)
 				}
 				remove := func(name string) error {
 					t.Input("remove volume %s", name)
@@ -143,18 +143,19 @@ func mountCases() []Case {
 			Run: func(t *T) {
 				tmp := runtime.Mount{Type: runtime.MountTmpfs, Target: "/mnt/a"}
 				for what, mounts := range map[string][]runtime.Mount{
-					"relative":          {{Type: runtime.MountTmpfs, Target: "mnt/a"}},
-					"no target":         {{Type: runtime.MountTmpfs}},
-					"repeated":          {tmp, tmp},
-					"repeated, unclean": {tmp, {Type: runtime.MountTmpfs, Target: "/mnt//a/"}},
-					"the guest's":       {{Type: runtime.MountTmpfs, Target: "/.sandlot"}},
-					"below the guest's": {{Type: runtime.MountTmpfs, Target: "/.sandlot/x"}},
-					"size of a volume":  {{Type: runtime.MountVolume, Target: "/mnt/a", SizeBytes: 1 << 20}},
-					"mode of a bind":    {{Type: runtime.MountBind, Source: "/usr", Target: "/mnt/a", Mode: 0o700}},
-					"relative source":   {{Type: runtime.MountBind, Source: "usr", Target: "/mnt/a"}},
-					"source of a tmpfs": {{Type: runtime.MountTmpfs, Source: "x", Target: "/mnt/a"}},
-					"unknown type":      {{Type: "nfs", Target: "/mnt/a"}},
-					"the whole root":    {{Type: runtime.MountTmpfs, Target: "/"}},
+					"relative":               {{Type: runtime.MountTmpfs, Target: "mnt/a"}},
+					"no target":              {{Type: runtime.MountTmpfs}},
+					"repeated":               {tmp, tmp},
+					"repeated, unclean":      {tmp, {Type: runtime.MountTmpfs, Target: "/mnt//a/"}},
+					"the guest's":            {{Type: runtime.MountTmpfs, Target: "/.sandlot"}},
+					"below the guest's":      {{Type: runtime.MountTmpfs, Target: "/.sandlot/x"}},
+					"read-only without name": {{Type: runtime.MountVolume, Target: "/mnt/a", ReadOnly: true}},
+					"size of a volume":       {{Type: runtime.MountVolume, Target: "/mnt/a", SizeBytes: 1 << 20}},
+					"mode of a bind":         {{Type: runtime.MountBind, Source: "/usr", Target: "/mnt/a", Mode: 0o700}},
+					"relative source":        {{Type: runtime.MountBind, Source: "usr", Target: "/mnt/a"}},
+					"source of a tmpfs":      {{Type: runtime.MountTmpfs, Source: "x", Target: "/mnt/a"}},
+					"unknown type":           {{Type: "nfs", Target: "/mnt/a"}},
+					"the whole root":         {{Type: runtime.MountTmpfs, Target: "/"}},
 				} {
 					_, err := t.TryRun(t.Image(), runtime.RunOptions{Mounts: mounts})
 					if !t.Has(runtime.CapabilityBinds) && errors.Is(err, runtime.ErrUnsupported) {

@@ -3,6 +3,7 @@ package conformance
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/sandlot-dev/sandlot/conformance/internal/answer"
@@ -44,12 +45,15 @@ func nextExecCases() []Case {
 			},
 		},
 		{
-			ID: "exec/next/everything-stopped", Contract: contractExec,
+			ID: "exec/next/everything-stopped", Contract: contractExec, Needs: []runtime.Capability{runtime.CapabilityUser},
 			Rule: "A command that stops all it can ends when ctx is cancelled, leaves nothing, and the next exec works.",
 			Run: func(t *T) {
 				id := t.Run(runtime.RunOptions{})
 				t.MustExec(id, runtime.ExecOptions{}, "exit", "0")
-				p := t.Start(id, runtime.ExecOptions{}, "signal-all", "19", t.token).Ready()
+				p := t.Start(id, runtime.ExecOptions{}, "signal-all", "19", t.token)
+				for !t.anyStopped(id) {
+					t.NoError("waiting for the signal", t.ctx.Err())
+				}
 				p.Cancel()
 				t.Equal("the exit code", p.Wait().ExitCode, runtime.ExitTimeout)
 				t.Equal("the next exec", t.MustExec(id, runtime.ExecOptions{}, "say", "alive", ""), "alive")
@@ -119,6 +123,12 @@ func nextExecCases() []Case {
 			},
 		},
 	}
+}
+
+// anyStopped says whether anything in a sandbox is stopped. It looks as a user whom root without capabilities cannot stop.
+func (t *T) anyStopped(id string) bool {
+	all := answerOf[[]answer.Process](t, id, runtime.ExecOptions{User: workerName}, "processes")
+	return slices.ContainsFunc(all, func(p answer.Process) bool { return p.State == "T" })
 }
 
 // endlessInput is input that nobody reads to its end.

@@ -3,6 +3,7 @@ package conformance
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sandlot-dev/sandlot/conformance/internal/answer"
 	"github.com/sandlot-dev/sandlot/runtime"
@@ -65,9 +66,19 @@ func runCases() []Case {
 			ID: "run/user-unknown", Contract: contractRunOptions + ".User", Needs: user,
 			Rule: "A user that the image does not know is ErrInvalid, and nothing of the sandbox is left.",
 			Run: func(t *T) {
-				_, err := t.TryRun(t.Image(), runtime.RunOptions{Name: t.Name(), User: "nobody-knows"})
-				t.ErrorIs("run", err, runtime.ErrInvalid)
-				t.noSandbox(t.Name())
+				for _, u := range []string{"nobody-knows", "2147483648", "0:2147483648"} {
+					_, err := t.TryRun(t.Image(), runtime.RunOptions{Name: t.Name(), User: u})
+					t.ErrorIs("run as "+u, err, runtime.ErrInvalid)
+					t.noSandbox(t.Name())
+				}
+			},
+		},
+		{
+			ID: "run/root-directory", Contract: contractRunOptions + ".ReadOnlyRoot", Needs: user,
+			Rule: "The root directory's owner may write in it, whatever mode the engine gave it.",
+			Run: func(t *T) {
+				t.MustExec(t.Run(runtime.RunOptions{}), runtime.ExecOptions{}, "write", "/made", "content")
+				t.MustExec(t.Run(runtime.RunOptions{User: workerName}), runtime.ExecOptions{User: "root"}, "write", "/made", "content")
 			},
 		},
 		{
@@ -95,6 +106,33 @@ func runCases() []Case {
 			Run: func(t *T) {
 				for _, key := range []string{runtime.LabelSandbox, runtime.LabelPrefix + "other"} {
 					_, err := t.TryRun(t.Image(), runtime.RunOptions{Labels: map[string]string{key: "1"}})
+					t.ErrorIs("run", err, runtime.ErrInvalid)
+				}
+			},
+		},
+		{
+			ID: "run/owner", Contract: contractRunOptions + ".Owner",
+			Rule: "A sandbox's owner and the end of its lease come back as they were given, and not at all where they were not; a lease that is over ends nothing.",
+			Run: func(t *T) {
+				end := time.Date(2001, 2, 3, 4, 5, 6, 789, time.FixedZone("east", 3600))
+				id := t.Run(runtime.RunOptions{Owner: `who="me" & ü`, LeaseEnd: end})
+				listed := t.list(map[string]string{labelCase: t.token})[0]
+				for what, c := range map[string]runtime.Container{"Inspect": t.Inspect(id), "List": listed} {
+					t.Equal(what+"'s owner", c.Owner, `who="me" & ü`)
+					t.True(c.LeaseEnd.Equal(end.Truncate(time.Second)), what+"'s end of the lease", c.LeaseEnd, end.Truncate(time.Second).String())
+				}
+				t.MustExec(id, runtime.ExecOptions{}, "exit", "0")
+				other := t.Inspect(t.Run(runtime.RunOptions{}))
+				t.Equal("the owner of another", other.Owner, "")
+				t.True(other.LeaseEnd.IsZero(), "the end of its lease", other.LeaseEnd, "zero")
+			},
+		},
+		{
+			ID: "run/owner-invalid", Contract: contractRunOptions + ".Owner",
+			Rule: "An owner that is too long, or has control characters, is ErrInvalid.",
+			Run: func(t *T) {
+				for _, owner := range []string{"a\nb", strings.Repeat("x", runtime.MaxOwner+1)} {
+					_, err := t.TryRun(t.Image(), runtime.RunOptions{Owner: owner})
 					t.ErrorIs("run", err, runtime.ErrInvalid)
 				}
 			},

@@ -159,8 +159,9 @@ func TestUndeclared(t *testing.T) {
 		}
 		return runtime.ExecResult{}, nil
 	}
-	if got := one(t, f, Config{}, c); got.Outcome != Unsupported {
-		t.Errorf("refused: got %s %v, want unsupported", got.Outcome, got.Messages)
+	f.capabilities[runtime.CapabilityTTY] = runtime.Support{Reason: "none here"}
+	if got := one(t, f, Config{}, c); got.Outcome != Unsupported || got.Missing != "tty" || got.Reason != "none here" {
+		t.Errorf("refused: got %+v, want unsupported, and why", got)
 	}
 	f = newFake()
 	delete(f.capabilities, runtime.CapabilityTTY)

@@ -21,6 +21,10 @@ const (
 	startGrace = 15 * time.Second
 	// keeperGrace is how long the sandbox's first process leaves a supervisor beyond a deadline.
 	keeperGrace = 2 * time.Second
+	// quietTime is how long a session may say nothing of a request before it is asked whether it is there; the next time it is twice as
+	// long, up to maxQuietTime.
+	quietTime    = time.Second
+	maxQuietTime = 30 * time.Second
 	// rescueTime bounds a Rescue.
 	rescueTime = 30 * time.Second
 )
@@ -48,6 +52,8 @@ type call struct {
 	writing   atomic.Bool   // an output is being written, for which the guest is not to blame
 	inputErr  chan error    // why reading the input failed
 	outputErr chan error    // why writing an output failed
+	heard     atomic.Bool   // a frame has come since that was last asked
+	silentErr chan error    // why the guest of a session does not speak
 }
 
 // An outcome is what came of a call.
@@ -69,10 +75,12 @@ func (c *call) run(ctx context.Context) (out outcome) {
 	c.w = wire.NewWriter(c.ch)
 	c.credit.wake = make(chan struct{}, 1)
 	c.requested, c.started, c.stopped = make(chan struct{}), make(chan struct{}), make(chan struct{})
-	c.inputErr, c.outputErr = make(chan error, 1), make(chan error, 1)
+	c.inputErr, c.outputErr, c.silentErr = make(chan error, 1), make(chan error, 1), make(chan error, 1)
 
 	var helpers sync.WaitGroup
 	defer helpers.Wait()
+	probing, stopProbing := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopProbing()
 	defer c.ch.Close()
 	defer close(c.stopped)
 	received := make(chan received, 1)
@@ -82,6 +90,15 @@ func (c *call) run(ctx context.Context) (out outcome) {
 		go c.forwardInput() // a Read that does not return cannot be waited for
 	}
 
+	turn, _ := c.ch.(*turn)
+	quiet := quietTime
+	var probe <-chan time.Time
+	if turn != nil {
+		timer := time.NewTimer(quiet)
+		defer timer.Stop()
+		probe = timer.C
+	}
+	var silent error
 	var overdue <-chan time.Time
 	if c.timeout > 0 {
 		overdue = time.After(c.timeout + startGrace)
@@ -104,7 +121,9 @@ func (c *call) run(ctx context.Context) (out outcome) {
 		case got := <-received:
 			out.result, out.err = got.result, got.err
 			out.expired = got.err != nil && c.timeout > 0 && !asked.IsZero() && time.Since(asked) >= c.timeout
-			if got.err != nil && isClosed(c.requested) || got.result.Left {
+			if got.err != nil && silent != nil {
+				out.err = silent
+			} else if got.err != nil && isClosed(c.requested) || got.result.Left {
 				out.rescueErr = c.callRescue(ctx)
 			}
 			c.collect(&out)
@@ -116,6 +135,24 @@ func (c *call) run(ctx context.Context) (out outcome) {
 			if c.timeout > 0 && !ending {
 				overdue = time.After(c.timeout + keeperGrace + answerGrace)
 			}
+		case <-probe:
+			if !c.heard.Swap(false) {
+				helpers.Go(func() {
+					_, err := turn.session.Probe(probing)
+					c.silentErr <- err
+				})
+				probe = nil
+				continue
+			}
+			quiet = min(2*quiet, maxQuietTime)
+			probe = time.After(quiet)
+		case silent = <-c.silentErr:
+			if silent != nil && !isClosed(c.started) {
+				c.ch.Close() // receive ends
+				continue
+			}
+			silent, quiet = nil, min(2*quiet, maxQuietTime)
+			probe = time.After(quiet)
 		case <-done:
 			cancel()
 		case out.outputErr = <-c.outputErr:
@@ -184,6 +221,7 @@ func (c *call) receive() received {
 		if err != nil {
 			return received{err: lost(err)}
 		}
+		c.heard.Store(true)
 		result, err := c.take(typ, payload)
 		if err != nil {
 			return received{err: lost(err)}

@@ -13,7 +13,7 @@ import (
 	"github.com/sandlot-dev/sandlot/runtime"
 )
 
-//go:generate go run github.com/sandlot-dev/sandlot/internal/genbin -pkg ./program -name guest -tags sandlot_guest -out image -max 3145728
+//go:generate go run github.com/sandlot-dev/sandlot/internal/genbin -pkg ./program -name guest -out image -max 3145728
 
 //go:embed image
 var image embed.FS

@@ -30,10 +30,16 @@ const StopSignal = "SIGPWR"
 // ServeArgv is the command line that serves one exec or archive over its standard streams.
 func ServeArgv() []string { return []string{Path, "serve"} }
 
-// KillArgv is the command line, to be run with every capability, that kills what a supervisor started, and the supervisor. It exits
-// with 0 when nothing of it is left. pid is as [Rescue] gets it, or a session's. With 0 it kills only what has lost its supervisor. Each lets
+// KillArgv is the command line, to be run with every capability, that kills what supervisors started, and the supervisors. It exits
+// with 0 when nothing of it is left. A pid is as [Rescue] gets it, or a session's. With 0 it kills only what has lost its supervisor. Each lets
 // sessions go on that a command has stopped.
-func KillArgv(pid int) []string { return []string{Path, "kill", strconv.Itoa(pid)} }
+func KillArgv(pids ...int) []string {
+	argv := []string{Path, "kill"}
+	for _, pid := range pids {
+		argv = append(argv, strconv.Itoa(pid))
+	}
+	return argv
+}
 
 // A Channel is connected to the standard input and output of a guest started with ServeArgv. Close unblocks Read and Write.
 type Channel interface {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"sync"
 	"time"
 
@@ -31,23 +30,31 @@ func SessionArgv(files bool) []string {
 	return []string{Path, "session"}
 }
 
+// DialArgv is SessionArgv for connections alone: it starts no supervisor ahead.
+func DialArgv() []string { return []string{Path, "session", "dial"} }
+
 // A Session makes many channels out of one, each to a supervisor in the sandbox. Supervisors are used again, so that most execs
 // cost no start of one. A Session is safe for concurrent use.
 type Session struct {
-	mux *mux.Session
+	mux    *mux.Session
+	silent func(context.Context) error
 
 	mu     sync.Mutex
 	idle   []*lane   // the last used last
 	heard  time.Time // when the guest gave the last sign of life
 	doubt  bool      // something has ended since that should not have
 	trim   *time.Timer
+	look   *look // under way
 	closed bool
 	pid    int // the session's own process id in the sandbox; 0: not known yet
 }
 
 // OpenSession makes a session of a channel to a guest that was started with SessionArgv. ch is the session's from then on; with an error it
 // is closed. Errors are those of [Exec] for a guest that does not speak, and ctx's.
-func OpenSession(ctx context.Context, ch Channel) (*Session, error) {
+//
+// silent is called when the guest does not answer while a request is served. It lets the guest go on where a command has stopped it (see [KillArgv]), or says
+// in its error why it cannot: a request of which nothing has been heard yet ends with that.
+func OpenSession(ctx context.Context, ch Channel, silent func(context.Context) error) (*Session, error) {
 	stop := context.AfterFunc(ctx, func() { ch.Close() })
 	m, err := mux.Client(ch)
 	if !stop() {
@@ -60,7 +67,7 @@ func OpenSession(ctx context.Context, ch Channel) (*Session, error) {
 	)
 	switch {
 	case err == nil:
-		return &Session{mux: m}, nil
+		return &Session{mux: m, silent: silent}, nil
 	case errors.As(err, &other):
 		return nil, otherVersion(other.Theirs, other.Ours)
 	case errors.As(err, &nothing):
@@ -132,7 +139,7 @@ func (s *Session) Open(ctx context.Context) (Channel, error) {
 	if any {
 		// What ended before it answers is known to have ended then.
 		if err := s.mux.Ping(ctx); err != nil {
-			return nil, silent(ctx, err)
+			return nil, unreached(ctx, err)
 		}
 		s.hear(true)
 		s.mu.Lock()
@@ -166,21 +173,59 @@ func (s *Session) Open(ctx context.Context) (Channel, error) {
 // open opens a stream, and says what it is for.
 func (s *Session) open(ctx context.Context, purpose byte) (*mux.Stream, error) {
 	stream, err := s.mux.Open(ctx)
-	if err == mux.ErrTooManyStreams {
-		return nil, &runtime.Error{Kind: runtime.ErrUnavailable, Message: fmt.Sprintf("%d commands and connections are under way in the sandbox", mux.MaxStreams)}
-	}
 	if err == nil {
 		_, err = stream.Write([]byte{purpose})
 	}
 	if err != nil {
-		return nil, silent(ctx, err)
+		return nil, unreached(ctx, err)
 	}
 	return stream, nil
 }
 
-func silent(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
+// pongTime is how long an answer to the question whether the guest is there may take.
+const pongTime = time.Second
+
+// A look is one at a guest that does not answer.
+type look struct {
+	done chan struct{}
+	err  error
+}
+
+// Probe asks whether the guest is there, and sees to it where it does not answer, as OpenSession says. The error is why it cannot.
+func (s *Session) Probe(ctx context.Context) (answers bool, err error) {
+	asking, cancel := context.WithTimeout(ctx, pongTime)
+	defer cancel()
+	if err := s.mux.Ping(asking); err == nil || ctx.Err() != nil || asking.Err() == nil {
+		return true, nil // where the session has ended everybody knows
+	}
+	s.mu.Lock()
+	l, mine := s.look, false
+	if l == nil {
+		l, mine = &look{done: make(chan struct{})}, true
+		s.look = l
+	}
+	s.mu.Unlock()
+	if mine { // one is enough for all who wait
+		l.err = s.silent(ctx)
+		close(l.done)
+		s.mu.Lock()
+		s.look = nil
+		s.mu.Unlock()
+	}
+	select {
+	case <-l.done:
+		return false, l.err
+	case <-ctx.Done():
+		return false, nil
+	}
+}
+
+func unreached(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
 		return ctx.Err()
+	case errors.Is(err, mux.ErrTooManyStreams):
+		return &runtime.Error{Kind: runtime.ErrUnavailable, Message: err.Error(), Hint: "run fewer at once as one user of one sandbox"}
 	}
 	return noGuest(err.Error())
 }
@@ -224,88 +269,4 @@ func (s *Session) trimIdle() {
 	if len(s.idle) > keepIdle && !s.closed {
 		s.trim = time.AfterFunc(idleTime, s.trimIdle)
 	}
-}
-
-// laneBuffer is what a lane reads ahead. Output is not copied through it when much comes.
-const laneBuffer = 4 << 10
-
-// A lane is a stream to a supervisor, on which requests follow each other.
-type lane struct {
-	session *Session
-	stream  *mux.Stream
-	r       *wire.Reader
-	hello   wire.Hello
-	since   time.Time // it is idle
-}
-
-// greet reads the supervisor's hello.
-func (l *lane) greet() error {
-	typ, payload, err := l.r.Next()
-	if err != nil {
-		return noGuest(err.Error())
-	}
-	if l.hello, err = parseHello(typ, payload); err != nil {
-		return err
-	}
-	l.session.mu.Lock()
-	defer l.session.mu.Unlock()
-	if l.hello.Session > 0 {
-		l.session.pid = l.hello.Session
-	}
-	return nil
-}
-
-// A turn is a lane for one request: what comes too late from it does not get into the next one's.
-type turn struct {
-	*lane
-
-	writing sync.Mutex
-	mu      sync.Mutex
-	over    bool
-	again   bool // the supervisor waits for another request
-}
-
-func (t *turn) Read([]byte) (int, error) { return 0, errors.ErrUnsupported } // frames are read, with lane.r
-
-func (t *turn) Write(p []byte) (int, error) {
-	t.writing.Lock()
-	defer t.writing.Unlock()
-	t.mu.Lock()
-	over := t.over
-	t.mu.Unlock()
-	if over {
-		return 0, io.ErrClosedPipe
-	}
-	return t.stream.Write(p)
-}
-
-func (t *turn) CloseWrite() error { return t.stream.CloseWrite() }
-
-// ready notes that the supervisor waits for another request.
-func (t *turn) ready() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.again = true
-}
-
-// Close gives the lane back where it can be used again, and else ends it.
-func (t *turn) Close() error {
-	t.mu.Lock()
-	over := t.over
-	t.over = true
-	t.mu.Unlock()
-	if over {
-		return nil
-	}
-	if t.again && t.writing.TryLock() { // else half a frame may be on its way
-		t.writing.Unlock()
-		t.session.putBack(t.lane)
-		return nil
-	}
-	if !t.again {
-		t.session.mu.Lock()
-		t.session.doubt = true
-		t.session.mu.Unlock()
-	}
-	return t.stream.Close()
 }

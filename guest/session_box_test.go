@@ -86,7 +86,7 @@ func (b *box) session(as []string) *boxSession {
 		return s
 	}
 	carrier := b.start(as, "session")
-	s, err := OpenSession(context.Background(), carrier)
+	s, err := OpenSession(context.Background(), carrier, func(ctx context.Context) error { return b.rescue(ctx, 0) })
 	if err != nil {
 		b.t.Fatalf("opening a session: %v", err)
 	}

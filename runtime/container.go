@@ -15,6 +15,8 @@ const LabelPrefix = "dev.sandlot."
 const (
 	LabelSandbox = LabelPrefix + "sandbox" // always "1"
 	LabelGuest   = LabelPrefix + "guest"   // the guest's version
+	LabelOwner   = LabelPrefix + "owner"   // RunOptions.Owner
+	LabelLease   = LabelPrefix + "lease"   // RunOptions.LeaseEnd, as RFC 3339 writes it
 )
 
 // State is what a sandbox does.
@@ -46,7 +48,9 @@ type Container struct {
 	State     State             `json:"state"`
 	Created   time.Time         `json:"created"`
 	Labels    map[string]string `json:"labels,omitempty"` // without Sandlot's own
-	Ports     []PublishedPort   `json:"ports,omitempty"`  // while it runs
+	Owner     string            `json:"owner,omitempty"`  // RunOptions.Owner
+	LeaseEnd  time.Time         `json:"leaseEnd,omitzero"`
+	Ports     []PublishedPort   `json:"ports,omitempty"` // while it runs
 	OOMKilled bool              `json:"oomKilled,omitempty"`
 	Error     string            `json:"error,omitempty"` // why it did not start, in the engine's words
 	// The following are not in a List.

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"math"
 	"strings"
+	"time"
 
 	"github.com/sandlot-dev/sandlot/runtime"
 )
@@ -85,6 +86,21 @@ func (s *Sandbox) MkdirAll(ctx context.Context, name string, opts FileOptions) e
 	}
 	header.Name = base + "/"
 	_, err = s.PutArchive(ctx, dir, &fileArchive{header: header}, runtime.PutArchiveOptions{CreateDir: true, KeepOwner: opts.Owner != ""})
+	return err
+}
+
+// Symlink makes a symbolic link that leads to target, whatever that is. Parents are made, mode 0755 and the sandbox user's. In one step the link takes
+// the place of a file or link of its name; a directory of its name is runtime.ErrInvalid.
+func (s *Sandbox) Symlink(ctx context.Context, target, name string) error {
+	if err := checkName("symlink", target); err != nil {
+		return err
+	}
+	dir, base, err := split("symlink", name)
+	if err != nil {
+		return err
+	}
+	header := &tar.Header{Typeflag: tar.TypeSymlink, Name: base, Linkname: target, Mode: 0o777, ModTime: time.Now()}
+	_, err = s.PutArchive(ctx, dir, &fileArchive{header: header}, runtime.PutArchiveOptions{CreateDir: true})
 	return err
 }
 

@@ -32,7 +32,8 @@ type Sandbox struct {
 // New makes a sandbox and starts it. The image is built or pulled first where that is needed. When New fails, also because
 // ctx is done, no container of it is left; an image that was built or pulled stays, as a cache.
 //
-// The sandbox lives until Close, not until ctx is done. It does not own rt, which must stay open for as long.
+// The sandbox lives until Close, not until ctx is done, and belongs to this process: when that ends without Close, [GC] removes it, unless
+// opts say otherwise. It does not own rt, which must stay open for as long.
 func New(ctx context.Context, rt runtime.Runtime, opts Options) (*Sandbox, error) {
 	if err := opts.check(); err != nil {
 		return nil, err
@@ -59,7 +60,7 @@ func newSandbox(rt runtime.Runtime, id, name string, limit int) *Sandbox {
 // runImage runs an image that the engine has, or can pull. Running tells whether it is there, so no call is spent on asking.
 func runImage(ctx context.Context, rt runtime.Runtime, opts Options) (runtime.RunResult, error) {
 	if opts.Pull != PullAlways {
-		ran, err := rt.Run(ctx, opts.Image, opts.RunOptions)
+		ran, err := opts.run(ctx, rt, opts.Image)
 		if err == nil || opts.Pull == PullNever || !errors.Is(err, runtime.ErrImageNotFound) {
 			return ran, err
 		}
@@ -88,7 +89,7 @@ func runImage(ctx context.Context, rt runtime.Runtime, opts Options) (runtime.Ru
 	if err != nil {
 		return runtime.RunResult{}, err
 	}
-	return rt.Run(ctx, opts.Image, opts.RunOptions)
+	return opts.run(ctx, rt, opts.Image)
 }
 
 // Open holds a sandbox that is there already, running or not, by its name or id. Close of an opened sandbox does not remove it, only

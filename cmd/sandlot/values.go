@@ -71,6 +71,14 @@ func parsePids(s string) (int64, error) {
 	return n, nil
 }
 
+func parseParallel(s string) (int, error) {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 {
+		return 0, fmt.Errorf("no number of cases; write 1 or more")
+	}
+	return n, nil
+}
+
 // parseVolume reads SRC:DST[:ro], or DST for an anonymous volume.
 func parseVolume(s string) ([]runtime.Mount, error) {
 	const want = "write /HOST/PATH:/PATH, VOLUME:/PATH or /PATH, and :ro after it to mount it read-only"

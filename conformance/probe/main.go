@@ -23,7 +23,7 @@ func commands() map[string]command {
 		"cat": cat, "sum": sum, "output": output, "say": say, "spell": spell, "both": both, "exit": exit, "die": die, "first": first,
 		"closed": closed, "flood": flood,
 		// trees
-		"stay": stay, "tree": tree, "leave": leave, "spawned": spawned, "signal-all": signalAll, "signal": signalOne, "supervisor": supervisor, "on-term": onTerm,
+		"stay": stay, "tree": tree, "leave": leave, "spawned": spawned, "signal-all": signalAll, "signals": signals, "supervisor": supervisor, "on-term": onTerm,
 		// resources and attacks
 		"burn": burn, "fork": fork, "attack": attack, "mount": mount, "try": try, "spin": spin,
 		// terminals

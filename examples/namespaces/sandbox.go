@@ -66,7 +66,7 @@ func (a *api) Create(ctx context.Context, spec engine.Spec) (id string, warnings
 	for i, m := range spec.Mounts {
 		switch m.Type {
 		case runtime.MountVolume:
-			if err := os.MkdirAll(a.source(&s, i), 0o755); err != nil {
+			if err := makeDir(a.source(&s, i)); err != nil {
 				return "", nil, err
 			}
 		case runtime.MountBind:
@@ -85,6 +85,21 @@ func (a *api) Create(ctx context.Context, spec engine.Spec) (id string, warnings
 		return "", nil, err
 	}
 	return s.ID, nil, nil
+}
+
+// makeDir makes a directory that a sandbox sees, for all of its users whatever the umask here is.
+func makeDir(dir string) error {
+	err := os.MkdirAll(filepath.Dir(dir), 0o700)
+	if err == nil {
+		err = os.Mkdir(dir, 0o755)
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return os.Chmod(dir, 0o755)
 }
 
 func (s *sandbox) root() string { return filepath.Join(s.dir, "root") }

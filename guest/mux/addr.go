@@ -1,12 +1,6 @@
-//go:build !sandlot_guest
-
 package mux
 
 import "net"
-
-// Package net would make the guest 80 kB larger: it is built with the tag sandlot_guest, and without this file.
-
-var errClosed = net.ErrClosed
 
 var _ net.Conn = (*Stream)(nil)
 

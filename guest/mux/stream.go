@@ -2,13 +2,14 @@ package mux
 
 import (
 	"io"
+	"net"
 	"os"
 	"slices"
 	"sync"
 	"time"
 )
 
-// A Stream is one of a session's. It is a net.Conn (without its addresses in the guest, see addr.go); all its methods are safe for concurrent use. A write returns when the data are queued,
+// A Stream is one of a session's. It is a net.Conn; all its methods are safe for concurrent use. A write returns when the data are queued,
 // which says nothing of the other end.
 type Stream struct {
 	s  *Session
@@ -47,7 +48,7 @@ func (st *Stream) Read(p []byte) (int, error) {
 	for {
 		switch {
 		case st.closed:
-			return 0, errClosed
+			return 0, net.ErrClosed
 		case st.readBy.expired:
 			return 0, os.ErrDeadlineExceeded
 		case len(p) == 0:
@@ -125,7 +126,7 @@ func (st *Stream) Write(p []byte) (n int, err error) {
 func (st *Stream) writeError() error {
 	switch {
 	case st.closed:
-		return errClosed
+		return net.ErrClosed
 	case st.writeBy.expired:
 		return os.ErrDeadlineExceeded
 	case st.err != nil:
@@ -142,7 +143,7 @@ func (st *Stream) CloseWrite() error {
 	defer st.s.mu.Unlock()
 	switch {
 	case st.closed:
-		return errClosed
+		return net.ErrClosed
 	case st.err != nil:
 		return st.err
 	case st.sentEnd:
@@ -160,7 +161,7 @@ func (st *Stream) Close() error {
 	st.s.mu.Lock()
 	defer st.s.mu.Unlock()
 	if st.closed {
-		return errClosed
+		return net.ErrClosed
 	}
 	st.shut(codeClosed)
 	return nil
@@ -193,7 +194,7 @@ func (st *Stream) Unwanted() error {
 		st.writable.Wait()
 	}
 	if st.closed {
-		return errClosed
+		return net.ErrClosed
 	}
 	return st.err
 }
@@ -321,7 +322,7 @@ func (st *Stream) setDeadlines(t time.Time, reads, writes bool) error {
 	st.s.mu.Lock()
 	defer st.s.mu.Unlock()
 	if st.closed {
-		return errClosed
+		return net.ErrClosed
 	}
 	if reads {
 		st.readBy.set(t, &st.readable)

@@ -15,6 +15,7 @@ import (
 )
 
 func main() {
+	writableRoot()
 	if err := run(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "sandlot guest:", err)
 		os.Exit(1)
@@ -28,13 +29,15 @@ func run(args []string) error {
 	case len(args) == 1 && args[0] == "serve":
 		return supervise.Run()
 	case len(args) == 1 && args[0] == "session":
-		return session.Run(false)
+		return session.Run(session.Execs)
 	case len(args) == 2 && args[0] == "session" && args[1] == "files":
-		return session.Run(true)
+		return session.Run(session.Files)
+	case len(args) == 2 && args[0] == "session" && args[1] == "dial":
+		return session.Run(session.Dials)
 	case len(args) == 1 && args[0] == session.Worker:
 		return supervise.Work()
-	case len(args) == 2 && args[0] == "kill":
-		return supervise.Kill(args[1])
+	case len(args) > 1 && args[0] == "kill":
+		return supervise.Kill(args[1:])
 	default:
 		return errors.New("this program is run by Sandlot")
 	}

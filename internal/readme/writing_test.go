@@ -14,17 +14,21 @@ import (
 	"github.com/sandlot-dev/sandlot/conformance"
 )
 
-var selection = regexp.MustCompile(`'TestConformance/\(?([^')]*)\)?'`)
+// A selection of cases: elements of their ids, the last of which may be a choice.
+var selection = regexp.MustCompile(`'TestConformance/([a-z/-]+/)?(?:([a-z-]+)|\(([a-z|-]+)\))'`)
 
 func TestWritingCommands(t *testing.T) {
 	for _, b := range of(t, writing, "sh") {
-		selected := selection.FindStringSubmatch(b.text)
-		if selected == nil {
-			t.Fatalf("this runs no cases: %s", b.text)
-		}
-		for _, prefix := range strings.Split(selected[1], "|") { // go test is content with none
-			if !slices.ContainsFunc(conformance.Cases(), func(c conformance.Case) bool { return strings.HasPrefix(c.ID, prefix) }) {
-				t.Errorf("there is no case %s", prefix)
+		for line := range strings.Lines(b.text) {
+			selected := selection.FindStringSubmatch(line)
+			if selected == nil {
+				t.Fatalf("this runs no cases: %s", line)
+			}
+			for _, last := range strings.Split(selected[2]+selected[3], "|") { // go test is content with none
+				prefix := selected[1] + last
+				if !slices.ContainsFunc(conformance.Cases(), func(c conformance.Case) bool { return strings.HasPrefix(c.ID, prefix) }) {
+					t.Errorf("there is no case %s", prefix)
+				}
 			}
 		}
 		check(t, exec.Command("bash", "-euo", "pipefail", "-c", b.text), b)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
@@ -18,7 +19,7 @@ import (
 // Create implements engine.API.
 func (a *api) Create(ctx context.Context, spec engine.Spec) (string, []string, error) {
 	config := &container.Config{
-		Image: spec.Image, Entrypoint: spec.Entrypoint, Env: spec.Env, WorkingDir: spec.WorkingDir, User: spec.User,
+		Image: spec.Image, Entrypoint: spec.Entrypoint, Env: environment(spec.Env), WorkingDir: spec.WorkingDir, User: spec.User,
 		Hostname: spec.Hostname, Labels: spec.Labels, StopSignal: guest.StopSignal,
 		Healthcheck: &container.HealthConfig{Test: []string{"NONE"}},
 	}
@@ -40,6 +41,14 @@ func (a *api) Create(ctx context.Context, spec engine.Spec) (string, []string, e
 	host.Mounts, host.Tmpfs = mounts(spec.Mounts)
 	created, err := a.cli.ContainerCreate(ctx, config, host, nil, nil, spec.Name)
 	return created.ID, created.Warnings, createError(err)
+}
+
+// environment takes the daemon's own HOSTNAME away, which Podman's commands do not have: an entry without a value does that.
+func environment(env []string) []string {
+	if slices.ContainsFunc(env, func(entry string) bool { return strings.HasPrefix(entry, "HOSTNAME=") }) {
+		return env
+	}
+	return append(slices.Clone(env), "HOSTNAME")
 }
 
 func securityOpt(spec engine.Spec) []string {

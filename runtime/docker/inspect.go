@@ -29,7 +29,8 @@ func (a *api) Inspect(ctx context.Context, id string) (runtime.Container, error)
 		ID: c.ID, Name: strings.TrimPrefix(c.Name, "/"), Image: c.Config.Image, ImageID: c.Image,
 		State: state(c.State.Status), Created: created, Labels: c.Config.Labels,
 		OOMKilled: c.State.OOMKilled, Error: c.State.Error,
-		Hostname: c.Config.Hostname, User: c.Config.User, WorkingDir: c.Config.WorkingDir, Env: c.Config.Env,
+		Hostname: c.Config.Hostname, User: c.Config.User, WorkingDir: c.Config.WorkingDir,
+		Env:     slices.DeleteFunc(c.Config.Env, func(entry string) bool { return !strings.Contains(entry, "=") }), // see environment
 		Network: network(string(c.HostConfig.NetworkMode)),
 	}
 	if c.NetworkSettings != nil {

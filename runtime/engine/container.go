@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sandlot-dev/sandlot/guest"
 	"github.com/sandlot-dev/sandlot/runtime"
@@ -17,6 +18,7 @@ import (
 const (
 	labelImage   = runtime.LabelPrefix + "image"   // the image as given to Run
 	labelWorkdir = runtime.LabelPrefix + "workdir" // RunOptions.WorkingDir
+	labelSmall   = runtime.LabelPrefix + "small"   // "1": too small for sessions
 	labelFiller  = runtime.LabelPrefix + "filler"  // "1": not a sandbox, but what fills the guest's volume
 )
 
@@ -49,10 +51,18 @@ func (e *engine) find(ctx context.Context, id string) (runtime.Container, error)
 	if c.Labels[runtime.LabelSandbox] != "1" {
 		return runtime.Container{}, errorf(runtime.ErrNotFound, "Sandlot leaves other containers alone", "a container holds that name, but it is not Sandlot's")
 	}
-	e.mu.Lock()
-	e.known[c.ID] = true
-	e.mu.Unlock()
+	e.know(c.ID, c.Labels)
 	return c, nil
+}
+
+// know notes that an id is Sandlot's.
+func (e *engine) know(id string, labels map[string]string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.known[id] = true
+	if labels[labelSmall] == "1" {
+		e.small[id] = true
+	}
 }
 
 // resolve gives the full id of a sandbox, without a question to the engine where the id is known to be Sandlot's.
@@ -77,6 +87,7 @@ func (e *engine) note(err error, id string) {
 func (e *engine) forget(id string) {
 	e.mu.Lock()
 	delete(e.known, id)
+	delete(e.small, id)
 	e.mu.Unlock()
 	e.sessions.end(id)
 }
@@ -89,6 +100,8 @@ func present(c runtime.Container) runtime.Container {
 	if dir := c.Labels[labelWorkdir]; dir != "" {
 		c.WorkingDir = dir
 	}
+	c.Owner = c.Labels[runtime.LabelOwner]
+	c.LeaseEnd, _ = time.Parse(time.RFC3339, c.Labels[runtime.LabelLease]) // zero where there is none
 	c.Labels = maps.Clone(c.Labels)
 	maps.DeleteFunc(c.Labels, func(key, _ string) bool { return strings.HasPrefix(key, runtime.LabelPrefix) })
 	c.Env = slices.Sorted(slices.Values(c.Env))

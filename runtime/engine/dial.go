@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"time"
 
 	"github.com/sandlot-dev/sandlot/guest"
 	"github.com/sandlot-dev/sandlot/runtime"
@@ -30,9 +29,9 @@ func (e *engine) Dial(ctx context.Context, id, network, address string, opts run
 	})
 }
 
-// dial connects over the sandbox's session. A Runtime that does without sessions makes one for each connection.
+// dial connects over the sandbox's session, or over one for the connection alone where the sandbox is to have none that stays.
 func (e *engine) dial(ctx context.Context, key sessionKey, network, address string) (net.Conn, error) {
-	if e.options.NoSessions {
+	if e.single(key.id) {
 		key.only = e.dials.Add(1)
 	}
 	for again := false; ; again = true {
@@ -41,15 +40,15 @@ func (e *engine) dial(ctx context.Context, key sessionKey, network, address stri
 		if err != nil {
 			return nil, err
 		}
-		conn, err := e.dialOver(ctx, s, network, address)
-		if err == nil && e.options.NoSessions {
+		conn, err := attended(ctx, e, s, func(ctx context.Context) (net.Conn, error) { return s.guest.Dial(ctx, network, address) })
+		if err == nil && key.only != 0 {
 			return &onlyConn{conn.(halfConn), func() { e.sessions.drop(s) }}, nil
 		}
 		if err == nil {
 			return conn, nil
 		}
 		lost := errors.Is(err, guest.ErrNoGuest)
-		if lost || e.options.NoSessions {
+		if lost || key.only != 0 {
 			e.sessions.drop(s)
 		}
 		if !lost {
@@ -59,23 +58,6 @@ func (e *engine) dial(ctx context.Context, key sessionKey, network, address stri
 			return nil, e.explain(ctx, key.id, line{words: s.stream.words}, err)
 		}
 	}
-}
-
-// dialOver connects over an open session. While the guest is silent the engine may know why.
-func (e *engine) dialOver(ctx context.Context, s *session, network, address string) (net.Conn, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	look := time.AfterFunc(lookTime, func() {
-		if err := e.whySilent(ctx, s); err != nil {
-			cancel(err)
-		}
-	})
-	defer look.Stop()
-	conn, err := s.guest.Dial(ctx, network, address)
-	if err != nil && ctx.Err() != nil {
-		err = context.Cause(ctx)
-	}
-	return conn, err
 }
 
 // atAddress says of an error about an address which.

@@ -11,13 +11,14 @@ import (
 	"github.com/sandlot-dev/sandlot/runtime"
 )
 
-// New makes a Runtime out of an engine's API. It is also a runtime.Puller, Stopper, ImageRemover, VolumeRemover and Dialer. name is the driver's, url what
+// New makes a Runtime out of an engine's API. It is also a runtime.Puller, Stopper, ImageRemover, VolumeRemover, Sweeper and Dialer. name is the driver's, url what
 // opens it again.
 func New(api API, name, url string, options Options) runtime.Runtime {
 	return &engine{
 		api: api, name: name, url: options.again(url), options: options,
 		guest: guestSide{guest.Version, guest.Program, guest.Exec, guest.PutArchive, guest.GetArchive, guest.OpenSession},
-		calls: make(map[int]context.CancelCauseFunc), known: make(map[string]bool), sessions: sessions{all: make(map[sessionKey]*session)},
+		calls: make(map[int]context.CancelCauseFunc), known: make(map[string]bool), small: make(map[string]bool), sessions: sessions{all: make(map[sessionKey]*session)},
+		kills:    kills{running: make(map[rescueKey]bool), next: make(map[rescueKey]*killing)},
 		infoLock: newLock(), guestLock: newLock(),
 	}
 }
@@ -29,6 +30,7 @@ var (
 	_ runtime.ImageRemover  = (*engine)(nil)
 	_ runtime.VolumeRemover = (*engine)(nil)
 	_ runtime.Dialer        = (*engine)(nil)
+	_ runtime.Sweeper       = (*engine)(nil)
 )
 
 type engine struct {
@@ -38,12 +40,14 @@ type engine struct {
 	guest     guestSide
 	sessions  sessions
 	dials     atomic.Uint64 // that had a session of their own
+	kills     kills
 
 	mu     sync.Mutex
 	calls  map[int]context.CancelCauseFunc // under way
 	next   int                             // key in calls
 	closed bool
 	known  map[string]bool // full ids that carry Sandlot's label
+	small  map[string]bool // those of them that have no room for sessions
 
 	infoLock  lock
 	infoKept  *runtime.Info
@@ -58,7 +62,7 @@ type guestSide struct {
 	exec    func(context.Context, guest.Channel, []string, runtime.ExecOptions, guest.Rescue) (runtime.ExecResult, error)
 	put     func(context.Context, guest.Channel, string, io.Reader, runtime.PutArchiveOptions) (runtime.PutArchiveResult, error)
 	get     func(context.Context, guest.Channel, string, io.Writer, runtime.GetArchiveOptions) (runtime.GetArchiveResult, error)
-	session func(context.Context, guest.Channel) (*guest.Session, error)
+	session func(context.Context, guest.Channel, func(context.Context) error) (*guest.Session, error)
 }
 
 // errClosing is the cause of the end of calls that are under way when the Runtime is closed.

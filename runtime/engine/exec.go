@@ -72,8 +72,8 @@ func (e *engine) checkUser(ctx context.Context, user string) error {
 	if user == "" {
 		return nil
 	}
-	if !userPattern.MatchString(user) {
-		return invalid("write name, uid, name:group or uid:gid", "%q is no user", user)
+	if err := checkUser(user); err != nil {
+		return err
 	}
 	return e.check(ctx, runtime.CapabilityUser, "a user")
 }
@@ -154,60 +154,6 @@ func (e *engine) ended(ctx context.Context, id string) (runtime.Container, error
 		}
 		if err := sleep(ctx, settleTime/10); err != nil {
 			return c, nil
-		}
-	}
-}
-
-// rescue is what the guest's side calls when a tree does not end by itself: another user's, which the sandbox's first process may not
-// kill, or one whose supervisor does not answer.
-func (e *engine) rescue(id, user string) guest.Rescue {
-	return func(ctx context.Context, supervisor int) error {
-		killed := errors.New("the guest has not said its process id")
-		if supervisor > 0 {
-			argv := guest.KillArgv(supervisor)
-			// The exec's own user may kill all that has not changed users, and needs no privilege, which not every host gives.
-			for _, killer := range []Process{{Argv: argv, User: user}, {Argv: argv, User: "0", Privileged: true}} {
-				if killed = e.kill(ctx, id, killer); killed == nil {
-					return nil
-				}
-			}
-		}
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rescueTime)
-		defer cancel()
-		c, err := e.ended(ctx, id)
-		if errors.Is(err, runtime.ErrNotFound) || err == nil && c.State != runtime.StateRunning && c.State != runtime.StatePaused {
-			return nil // nothing runs in it any more
-		}
-		if err := e.api.Stop(ctx, id, 0); err != nil {
-			return errorf(nil, "remove the sandbox", "processes of the command may go on in the sandbox: %v; the sandbox could not be killed either: %v", killed, err)
-		}
-		return errorf(nil, "its files are kept; start it again", "the command's processes could not be killed, so the sandbox was: %v", killed)
-	}
-}
-
-// kill runs the guest to end the tree of a supervisor.
-func (e *engine) kill(ctx context.Context, id string, killer Process) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rescueTime)
-	defer cancel()
-	stream, err := e.api.Attach(ctx, id, killer)
-	if err != nil {
-		return err
-	}
-	if err := stream.wait(ctx); err != nil {
-		return err
-	}
-	for {
-		state, err := e.api.ExecState(ctx, stream.ExecID)
-		switch {
-		case err != nil:
-			return err
-		case !state.Running && state.ExitCode == 0:
-			return nil
-		case !state.Running:
-			return fmt.Errorf("exit code %d: %s", state.ExitCode, strings.TrimSpace(stream.Stderr()))
-		}
-		if err := sleep(ctx, retryInterval/10); err != nil {
-			return err
 		}
 	}
 }

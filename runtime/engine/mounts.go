@@ -50,6 +50,9 @@ func (b *specBuilder) mount(m *runtime.Mount) error {
 	}
 	switch m.Type {
 	case runtime.MountVolume:
+		if m.Source == "" && m.ReadOnly { // Docker refuses it, Podman does not
+			return invalid("mount it writable, or name a volume that holds something", "the anonymous volume at %s is read-only, and nothing can ever be in it", m.Target)
+		}
 		if m.Source != "" && !namePattern.MatchString(m.Source) {
 			return invalid("use two or more letters, digits, '_', '.' and '-', the first a letter or digit", "%q is no name for a volume", m.Source)
 		}

@@ -39,18 +39,20 @@ func (e *engine) Run(ctx context.Context, image string, opts runtime.RunOptions)
 			spec.Name = "sandlot-" + strings.ToLower(rand.Text()[:12])
 		}
 		spec.Labels[runtime.LabelGuest] = version
+		if isSmall(spec) {
+			spec.Labels[labelSmall] = "1"
+		}
 		delivery := &delivery{e: e, arch: info.Arch, version: version, image: image, volumes: info.Capabilities.Has(runtime.CapabilityVolumes)}
 		delivery.mount(&spec)
 		id, more, err := e.create(ctx, spec, opts.Replace)
 		if err != nil {
 			return runtime.RunResult{}, noNetwork(err, spec)
 		}
+		e.know(id, spec.Labels)
 		if err := e.startNew(ctx, id, spec, opts.WorkingDir, delivery); err != nil {
+			e.forget(id)
 			return runtime.RunResult{}, e.discard(ctx, id, noNetwork(err, spec))
 		}
-		e.mu.Lock()
-		e.known[id] = true
-		e.mu.Unlock()
 		return runtime.RunResult{ID: id, Name: spec.Name, Warnings: append(warnings, more...)}, nil
 	})
 }

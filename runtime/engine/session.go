@@ -13,10 +13,23 @@ import (
 )
 
 const (
-	// lookTime is how long a session may be silent before the engine is asked why, and silentTime before it counts as broken.
-	lookTime   = time.Second
-	silentTime = 15 * time.Second
+	// lookTime is how long a session may be silent before it is asked whether it is there, and the engine why it is not. After looks in vain
+	// it counts as broken.
+	lookTime = time.Second
+	looks    = 3
 )
+
+// A session and its idle supervisor are there for good: 16 threads and 3 MB, and as much again for archives. Below these limits each exec has a guest for
+// itself instead, and all that the limits leave.
+const (
+	sessionPids   = 128
+	sessionMemory = 64 << 20
+)
+
+// isSmall says whether a sandbox has no room for sessions.
+func isSmall(spec Spec) bool {
+	return spec.Pids > 0 && spec.Pids < sessionPids || spec.Memory > 0 && spec.Memory < sessionMemory
+}
 
 // who is as whom a guest runs.
 type who struct {
@@ -40,7 +53,7 @@ type line struct {
 
 // connect gives a channel to a guest in a running sandbox.
 func (e *engine) connect(ctx context.Context, id string, as who) (line, error) {
-	if e.options.NoSessions {
+	if e.single(id) {
 		stream, err := e.api.Attach(ctx, id, as.process(guest.ServeArgv()))
 		if err != nil {
 			e.note(err, id)
@@ -69,35 +82,55 @@ func (e *engine) connect(ctx context.Context, id string, as who) (line, error) {
 	}
 }
 
-// channel gives a channel of an open session. While the guest is silent the engine may know why.
+// single says that a sandbox is to have no session that stays.
+func (e *engine) single(id string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.options.NoSessions || e.small[id]
+}
+
+// channel gives a channel of an open session.
 func (e *engine) channel(ctx context.Context, s *session) (guest.Channel, error) {
 	if ch, ok := s.guest.Idle(); ok {
 		return ch, nil
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	looked := make(chan struct{})
-	look := time.AfterFunc(lookTime, func() {
-		defer close(looked)
-		if err := e.whySilent(ctx, s); err != nil {
-			cancel(err)
-		}
-	})
-	silent := time.AfterFunc(silentTime, func() {
-		cancel(&runtime.Error{Kind: runtime.ErrConnectionLost, Message: "the sandbox's guest does not answer", Err: guest.ErrNoGuest})
-	})
-	defer silent.Stop()
-	ch, err := s.guest.Open(ctx)
-	if !look.Stop() {
-		<-looked
-	}
-	if err != nil && ctx.Err() != nil {
-		err = context.Cause(ctx)
-	}
-	if errors.Is(err, guest.ErrNoGuest) && ctx.Err() != nil {
+	ch, err := attended(ctx, e, s, s.guest.Open)
+	if errors.Is(err, errNoAnswer) {
 		e.endSilent(ctx, s)
 	}
 	return ch, err
+}
+
+// attended asks something of a session. While it is silent it is looked after.
+func attended[R any](ctx context.Context, e *engine, s *session, ask func(context.Context) (R, error)) (R, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	look := time.AfterFunc(lookTime, func() { cancel(e.watch(ctx, s)) })
+	defer look.Stop()
+	answer, err := ask(ctx)
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return answer, err
+}
+
+var errNoAnswer = &runtime.Error{Kind: runtime.ErrConnectionLost, Message: "the sandbox's guest does not answer", Err: guest.ErrNoGuest}
+
+// watch looks after a session that somebody waits for, and says why that is in vain.
+func (e *engine) watch(ctx context.Context, s *session) error {
+	for silent := 0; silent < looks; {
+		answers, err := s.guest.Probe(ctx)
+		if err != nil {
+			return err
+		}
+		if silent++; answers { // it has much to do
+			silent = 0
+		}
+		if err := sleep(ctx, lookTime); err != nil {
+			return err
+		}
+	}
+	return errNoAnswer
 }
 
 // whySilent asks the engine why a guest does not answer. Nil: it should, and a command that has stopped it is undone.
@@ -133,12 +166,12 @@ func (e *engine) openSession(ctx context.Context, s *session) (isNew bool, err e
 	if s.guest != nil {
 		return false, nil
 	}
-	stream, err := e.api.Attach(ctx, s.key.id, s.key.as.process(guest.SessionArgv(s.key.as.files)))
+	stream, err := e.api.Attach(ctx, s.key.id, s.key.as.process(s.key.argv()))
 	if err != nil {
 		e.note(err, s.key.id)
 		return false, err
 	}
-	opened, err := e.guest.session(ctx, stream)
+	opened, err := e.guest.session(ctx, stream, func(ctx context.Context) error { return e.whySilent(ctx, s) })
 	if err != nil {
 		return false, e.explain(ctx, s.key.id, line{words: stream.words}, err)
 	}
@@ -156,6 +189,13 @@ type sessionKey struct {
 	id   string
 	as   who
 	only uint64 // not 0: for one connection alone
+}
+
+func (k sessionKey) argv() []string {
+	if k.only != 0 {
+		return guest.DialArgv()
+	}
+	return guest.SessionArgv(k.as.files)
 }
 
 // A session is one with a sandbox, as one user. It is opened once.

@@ -1,12 +1,16 @@
 package engine
 
 import (
+	"errors"
 	"maps"
 	"math"
 	"net/netip"
 	"path"
 	"regexp"
+	"strconv"
 	"strings"
+	"time"
+	"unicode"
 
 	"github.com/distribution/reference"
 
@@ -93,10 +97,25 @@ func (b *specBuilder) process() error {
 		b.spec.WorkingDir = "/"
 	}
 	if user := b.opts.User; user != "" {
-		if !userPattern.MatchString(user) {
-			return invalid("write name, uid, name:group or uid:gid", "%q is no user", user)
+		if err := checkUser(user); err != nil {
+			return err
 		}
 		return b.need(runtime.CapabilityUser, "a user")
+	}
+	return nil
+}
+
+// maxID is the highest uid and gid that the engines take.
+const maxID = math.MaxInt32
+
+func checkUser(user string) error {
+	if !userPattern.MatchString(user) {
+		return invalid("write name, uid, name:group or uid:gid", "%q is no user", user)
+	}
+	for part := range strings.SplitSeq(user, ":") {
+		if n, err := strconv.ParseUint(part, 10, 64); errors.Is(err, strconv.ErrRange) || err == nil && n > maxID {
+			return invalid("use numbers up to 2147483647", "%q has a number that no user or group has", user)
+		}
 	}
 	return nil
 }
@@ -132,6 +151,15 @@ func (b *specBuilder) labels() error {
 		if strings.HasPrefix(key, runtime.LabelPrefix) {
 			return invalid("choose another prefix", "the label %q is one of Sandlot's own", key)
 		}
+	}
+	if owner := b.opts.Owner; owner != "" {
+		if len(owner) > runtime.MaxOwner || strings.ContainsFunc(owner, unicode.IsControl) {
+			return invalid("", "an owner of %d bytes, or with control characters", len(owner))
+		}
+		b.spec.Labels[runtime.LabelOwner] = owner
+	}
+	if end := b.opts.LeaseEnd; !end.IsZero() {
+		b.spec.Labels[runtime.LabelLease] = end.UTC().Format(time.RFC3339)
 	}
 	b.spec.Labels[runtime.LabelSandbox] = "1"
 	b.spec.Labels[labelImage] = b.spec.Image

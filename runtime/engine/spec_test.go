@@ -88,6 +88,8 @@ func TestSpecInvalid(t *testing.T) {
 		"env with zero":           {Env: []string{"A=\x00"}},
 		"relative working dir":    {WorkingDir: "w"},
 		"user":                    {User: "a b"},
+		"user of no number":       {User: "2147483648"},
+		"group of no number":      {User: "0:99999999999999999999"},
 		"user of three":           {User: "a:b:c"},
 		"negative user":           {User: "-1"},
 		"label of ours":           {Labels: map[string]string{"dev.sandlot.x": ""}},

@@ -40,7 +40,7 @@ func openAny(ctx context.Context) (runtime.Runtime, error) {
 	for _, p := range Places(os.Getenv) {
 		all = append(all, try.Place{Name: p.Name, URL: p.URL, Open: p.Open})
 	}
-	rt, err := try.First(ctx, append(all, try.Place{Name: "a service of our own", Open: StartService}))
+	rt, err := try.First(ctx, append(all, try.Place{Name: "a service of our own", Open: StartService, Patience: try.Started}))
 	var e *runtime.Error
 	if errors.As(err, &e) && e.Kind != nil {
 		e.Runtime, e.Hint = name, "install Podman, or start its service: systemctl --user enable --now podman.socket"

@@ -161,7 +161,7 @@ func TestBuildStreamsThatEndTooSoon(t *testing.T) {
 		"an id on the way":   {`{"stream":"` + id + `\n"}{"stream":"more\n"}`, runtime.ErrConnectionLost},
 		"half a line":        {`{"stream":"` + id + `\n"}{"stre`, runtime.ErrConnectionLost},
 		"an error at a step": {`{"stream":"STEP 1/1: RUN x\n"}{"error":"unknown instruction","errorDetail":{"message":"x"}}`, runtime.ErrBuildFailed},
-		"an error before":    {`{"error":"unknown instruction: X"}`, runtime.ErrInvalid},
+		"an error before":    {`{"error":"unknown instruction: X"}`, runtime.ErrBuildFailed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, _ := fakeService(t, func(w http.ResponseWriter, r *http.Request) {

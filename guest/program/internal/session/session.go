@@ -21,9 +21,18 @@ import (
 // threads is how many threads, at least, can be blocked in the kernel at once.
 const threads = 3
 
-// Run serves until the host or the sandbox ends it, and for as long after that as any supervisor lives. With files the supervisors get what
-// archives need, and no more.
-func Run(files bool) error {
+// A Kind is what a session is mostly for.
+type Kind int
+
+// The kinds of sessions.
+const (
+	Execs Kind = iota
+	Files      // the supervisors get what archives need, and no more
+	Dials      // no supervisor is started ahead
+)
+
+// Run serves until the host or the sandbox ends it, and for as long after that as any supervisor or connection lives.
+func Run(kind Kind) error {
 	if err := self.Harden(); err != nil {
 		return err
 	}
@@ -39,7 +48,7 @@ func Run(files bool) error {
 	if err != nil {
 		return err
 	}
-	if files {
+	if kind == Files {
 		if err := archive.KeepPrivilege(); err != nil {
 			return err
 		}
@@ -49,8 +58,10 @@ func Run(files bool) error {
 		return err
 	}
 	workers := newWorkers(signals)
-	if err := workers.prepare(); err != nil {
-		fmt.Fprintln(os.Stderr, "sandlot guest: starting a supervisor:", err) // the next may start
+	if kind != Dials {
+		if err := workers.prepare(); err != nil {
+			fmt.Fprintln(os.Stderr, "sandlot guest: starting a supervisor:", err) // the next may start
+		}
 	}
 	s, err := mux.Server(carrier{in, out})
 	if err != nil {

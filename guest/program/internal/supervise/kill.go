@@ -18,17 +18,21 @@ import (
 // keeperPID is the sandbox's first process, which gets what has lost its supervisor.
 const keeperPID = 1
 
-// Kill ends a supervisor, what it supervises, and everything else that has lost its own. It needs every capability, or the user that all of it runs as,
+// Kill ends supervisors, what they supervise, and everything else that has lost its own. It needs every capability, or the user that all of it runs as,
 // and returns nil when nothing of it is left. A pid of 0, or of a process that is gone, ends only what is left over. Sessions that were stopped
 // go on.
-func Kill(arg string) error {
+func Kill(args []string) error {
 	if err := self.Harden(); err != nil {
 		return err
 	}
 	self.CatchSignals()
-	pid, err := strconv.Atoi(arg)
-	if err != nil || pid < 0 {
-		return fmt.Errorf("%q is no process id", arg)
+	var pids []int
+	for _, arg := range args {
+		pid, err := strconv.Atoi(arg)
+		if err != nil || pid < 0 {
+			return fmt.Errorf("%q is no process id", arg)
+		}
+		pids = append(pids, pid)
 	}
 	fs, err := proc.Open()
 	if err != nil {
@@ -36,8 +40,10 @@ func Kill(arg string) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), killTime)
 	defer cancel()
-	if err := killTarget(ctx, fs, pid); err != nil {
-		return err
+	for _, pid := range pids {
+		if err := killTarget(ctx, fs, pid); err != nil {
+			return err
+		}
 	}
 	wakeSessions(fs)
 	return fs.KillBelow(ctx, keeperPID, func() (bool, error) { return fs.HasChildren(keeperPID) })

@@ -31,6 +31,9 @@ func environment(own []string, request *wire.ExecRequest) []string {
 		add("TERM=xterm")
 	}
 	for _, entry := range own {
+		if entry == "HOME=" {
+			entry += "/" // a user without a home: Podman leaves it empty, Docker does not
+		}
 		add(entry)
 	}
 	for _, entry := range request.Env {

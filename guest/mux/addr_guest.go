@@ -1,7 +1,0 @@
-//go:build sandlot_guest
-
-package mux
-
-import "os"
-
-var errClosed = os.ErrClosed
