@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"sync"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ type whole interface {
 	runtime.Stopper
 	runtime.ImageRemover
 	runtime.VolumeRemover
+	runtime.Dialer
 }
 
 // broken is a real runtime that breaks one rule. Each func takes the place of one method; error changes what any of them returns.
@@ -36,6 +38,7 @@ type broken struct {
 	stop    func(*runtime.StopOptions) (skip bool)
 	start   func(ctx context.Context, id string) (error, bool)
 	close   func() error
+	dial    func(ctx context.Context, id, network, address string, opts runtime.DialOptions) (net.Conn, error)
 	// removeImage says that the image is gone.
 	removeImage func() bool
 	error       func(error) error
@@ -56,6 +59,14 @@ func (m *made) add(list *[]string, name string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	*list = append(*list, name)
+}
+
+func (b *broken) Dial(ctx context.Context, id, network, address string, opts runtime.DialOptions) (net.Conn, error) {
+	if b.dial != nil {
+		return b.dial(ctx, id, network, address, opts)
+	}
+	conn, err := b.whole.Dial(ctx, id, network, address, opts)
+	return conn, b.fault(err)
 }
 
 func (b *broken) fault(err error) error {
@@ -213,7 +224,7 @@ type breaker func(b *broken)
 // breakers maps the id of each case to a runtime that breaks its rule.
 func breakers() map[string]breaker {
 	out := map[string]breaker{}
-	for _, group := range []map[string]breaker{execBreakers(), nextExecBreakers(), timeoutBreakers(), lifecycleBreakers(), buildBreakers(), isolationBreakers(), portBreakers(), putBreakers(), getBreakers()} {
+	for _, group := range []map[string]breaker{execBreakers(), nextExecBreakers(), timeoutBreakers(), lifecycleBreakers(), buildBreakers(), isolationBreakers(), portBreakers(), dialBreakers(), putBreakers(), getBreakers()} {
 		for id, b := range group {
 			out[id] = b
 		}

@@ -30,6 +30,9 @@ func SessionArgv(files bool) []string {
 	return []string{Path, "session"}
 }
 
+// DialArgv is SessionArgv for connections alone: it starts no supervisor ahead.
+func DialArgv() []string { return []string{Path, "session", "dial"} }
+
 // A Session makes many channels out of one, each to a supervisor in the sandbox. Supervisors are used again, so that most execs
 // cost no start of one. A Session is safe for concurrent use.
 type Session struct {
@@ -146,9 +149,9 @@ func (s *Session) Open(ctx context.Context) (Channel, error) {
 			return ch, nil
 		}
 	}
-	stream, err := s.mux.Open(ctx)
+	stream, err := s.open(ctx, wire.ForExec)
 	if err != nil {
-		return nil, unreached(ctx, err)
+		return nil, err
 	}
 	stop := context.AfterFunc(ctx, stream.Reset)
 	l := &lane{session: s, stream: stream, r: wire.NewReader(bufio.NewReaderSize(stream, laneBuffer))}
@@ -165,6 +168,18 @@ func (s *Session) Open(ctx context.Context) (Channel, error) {
 	}
 	s.hear(false)
 	return &turn{lane: l}, nil
+}
+
+// open opens a stream, and says what it is for.
+func (s *Session) open(ctx context.Context, purpose byte) (*mux.Stream, error) {
+	stream, err := s.mux.Open(ctx)
+	if err == nil {
+		_, err = stream.Write([]byte{purpose})
+	}
+	if err != nil {
+		return nil, unreached(ctx, err)
+	}
+	return stream, nil
 }
 
 // pongTime is how long an answer to the question whether the guest is there may take.

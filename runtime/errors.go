@@ -23,6 +23,7 @@ var (
 	ErrBuildFailed    = errors.New("build failed")            // a step of a build failed
 	ErrConnectionLost = errors.New("connection lost")         // the sandbox or the engine went away during a call
 	ErrClosed         = errors.New("closed")                  // a call after Close
+	ErrRefused        = errors.New("connection refused")      // nothing listens there
 	ErrUnsupported    = errors.ErrUnsupported                 // a capability that this runtime lacks
 )
 

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"log"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -411,6 +412,28 @@ func ExampleSandbox_HostPort() {
 		log.Fatal(err)
 	}
 	fmt.Println("http://" + address.String())
+}
+
+func ExampleSandbox_Dial() {
+	client := &http.Client{Transport: &http.Transport{DialContext: box.Dial}}
+	answer, err := client.Get("http://localhost:8080/") // the sandbox's, not the host's
+	if errors.Is(err, runtime.ErrRefused) {
+		return // no server has started
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer answer.Body.Close()
+	fmt.Println(answer.Status)
+}
+
+func ExampleSandbox_Forward() {
+	forwarder, err := box.Forward(ctx, "unix", "/run/database.sock", sandbox.ForwardOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer forwarder.Close()
+	fmt.Println("the database is at", forwarder.Addr())
 }
 
 func ExampleSandbox_Inspect() {

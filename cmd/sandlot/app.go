@@ -70,8 +70,8 @@ sense; 126 when the command cannot be executed; 127 when it is not found; 128+N 
 	_ = root.RegisterFlagCompletionFunc("runtime", cobra.FixedCompletions(
 		[]string{"auto", "docker", "podman"}, cobra.ShellCompDirectiveNoFileComp))
 	root.AddCommand(a.runCommand(), a.createCommand(), a.execCommand(), a.cpCommand(), a.lsCommand(), a.inspectCommand(),
-		a.portCommand(), a.stopCommand(), a.startCommand(), a.rmCommand(), a.gcCommand(), a.buildCommand(), a.conformanceCommand(),
-		a.doctorCommand(), a.versionCommand())
+		a.portCommand(), a.forwardCommand(), a.stopCommand(), a.startCommand(), a.rmCommand(), a.gcCommand(), a.buildCommand(),
+		a.conformanceCommand(), a.doctorCommand(), a.versionCommand())
 	return root
 }
 

@@ -29,7 +29,7 @@ func commands() map[string]command {
 		// terminals
 		"tty": tty, "tty-watch": ttyWatch,
 		// network
-		"listen": listen, "dial": dial,
+		"listen": listen, "dial": dial, "serve": serve, "deaf": deaf,
 		// files
 		"stat": stat, "ls": list, "write": write, "write-env": writeEnv, "remove": remove, "mkdir": mkdir, "link": link, "hardlink": hardlink, "chmod": chmod, "poll": poll, "fill": fill,
 	}

@@ -24,6 +24,7 @@ const (
 	codeClosed  = iota // what was sent before counts
 	codeReset          // what was sent before does not count
 	codeRefused        // the stream was not taken
+	codeAborted        // what was sent before counts, and is not all
 )
 
 type header struct {

@@ -176,6 +176,29 @@ func (st *Stream) Reset() {
 	}
 }
 
+// Abort is Reset after all that was written: the other end still gets that, and [ErrReset] in place of the end.
+func (st *Stream) Abort() {
+	st.s.mu.Lock()
+	defer st.s.mu.Unlock()
+	if !st.closed {
+		st.shut(codeAborted)
+	}
+}
+
+// Unwanted waits until the other end reads no more, or the stream or the session has ended, and says which: [ErrPeerClosed], [ErrReset], [ErrRefused],
+// why the session ended, or that the stream was closed here.
+func (st *Stream) Unwanted() error {
+	st.s.mu.Lock()
+	defer st.s.mu.Unlock()
+	for st.err == nil && !st.closed {
+		st.writable.Wait()
+	}
+	if st.closed {
+		return net.ErrClosed
+	}
+	return st.err
+}
+
 // shut closes the stream here. The lock is held.
 func (st *Stream) shut(code byte) {
 	s := st.s
@@ -218,7 +241,7 @@ func (st *Stream) peerClosed(code byte) {
 	default:
 		st.end(ErrReset)
 	}
-	if !st.eof {
+	if !st.eof && code != codeAborted {
 		st.in.free(&s.chunks)
 		if i := slices.Index(s.backlog, st); i >= 0 { // nobody will miss it
 			s.backlog = slices.Delete(s.backlog, i, i+1)

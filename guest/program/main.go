@@ -29,9 +29,11 @@ func run(args []string) error {
 	case len(args) == 1 && args[0] == "serve":
 		return supervise.Run()
 	case len(args) == 1 && args[0] == "session":
-		return session.Run(false)
+		return session.Run(session.Execs)
 	case len(args) == 2 && args[0] == "session" && args[1] == "files":
-		return session.Run(true)
+		return session.Run(session.Files)
+	case len(args) == 2 && args[0] == "session" && args[1] == "dial":
+		return session.Run(session.Dials)
 	case len(args) == 1 && args[0] == session.Worker:
 		return supervise.Work()
 	case len(args) > 1 && args[0] == "kill":

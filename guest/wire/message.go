@@ -23,6 +23,7 @@ type Request struct {
 	Exec *ExecRequest `json:"exec,omitempty"`
 	Put  *PutRequest  `json:"put,omitempty"`
 	Get  *GetRequest  `json:"get,omitempty"`
+	Dial *DialRequest `json:"dial,omitempty"`
 }
 
 // ExecRequest asks for a command to be run.
@@ -57,6 +58,19 @@ type GetRequest struct {
 	Depth       int    `json:"depth,omitempty"`
 	Follow      bool   `json:"follow,omitempty"`
 }
+
+// DialRequest asks for a connection: to the first of the addresses at which somebody listens, or to a unix socket.
+type DialRequest struct {
+	IPs  [][]byte `json:"ips,omitempty"` // 4 or 16 bytes each
+	Port uint16   `json:"port,omitempty"`
+	Path []byte   `json:"path,omitempty"` // relative to the sandbox's working directory
+}
+
+// What a stream of a session is for is its first byte, which the host sends.
+const (
+	ForExec byte = 1 // an exec channel
+	ForDial byte = 2 // a request for a connection, and that connection
+)
 
 // Result is the guest's last frame for a request.
 type Result struct {
@@ -101,6 +115,7 @@ const (
 	KindUnavailable Kind = "unavailable"
 	KindTruncated   Kind = "truncated" // an archive ended early
 	KindCancelled   Kind = "cancelled"
+	KindRefused     Kind = "refused" // nobody listens
 )
 
 // ErrTooLarge says that a request does not fit MaxRequest.
@@ -192,7 +207,7 @@ func parseRequest(text []byte) (*Request, error) {
 		return nil, fmt.Errorf("%w: %w", ErrFrame, err)
 	}
 	set := 0
-	for _, is := range []bool{request.Exec != nil, request.Put != nil, request.Get != nil} {
+	for _, is := range []bool{request.Exec != nil, request.Put != nil, request.Get != nil, request.Dial != nil} {
 		if is {
 			set++
 		}

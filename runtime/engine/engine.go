@@ -5,12 +5,13 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"github.com/sandlot-dev/sandlot/guest"
 	"github.com/sandlot-dev/sandlot/runtime"
 )
 
-// New makes a Runtime out of an engine's API. It is also a runtime.Puller, Stopper, ImageRemover, VolumeRemover and Sweeper. name is the driver's, url what
+// New makes a Runtime out of an engine's API. It is also a runtime.Puller, Stopper, ImageRemover, VolumeRemover, Sweeper and Dialer. name is the driver's, url what
 // opens it again.
 func New(api API, name, url string, options Options) runtime.Runtime {
 	return &engine{
@@ -28,6 +29,7 @@ var (
 	_ runtime.Stopper       = (*engine)(nil)
 	_ runtime.ImageRemover  = (*engine)(nil)
 	_ runtime.VolumeRemover = (*engine)(nil)
+	_ runtime.Dialer        = (*engine)(nil)
 	_ runtime.Sweeper       = (*engine)(nil)
 )
 
@@ -37,6 +39,7 @@ type engine struct {
 	options   Options
 	guest     guestSide
 	sessions  sessions
+	dials     atomic.Uint64 // that had a session of their own
 	kills     kills
 
 	mu     sync.Mutex
@@ -187,7 +190,7 @@ func BaseCapabilities() runtime.Capabilities {
 		runtime.CapabilityReadOnlyRoot, runtime.CapabilityNoNewPrivileges, runtime.CapabilityDropCaps,
 		runtime.CapabilityNoNetwork, runtime.CapabilityNetwork, runtime.CapabilityPublishTCP, runtime.CapabilityPublishUDP,
 		runtime.CapabilityVolumes, runtime.CapabilityBinds, runtime.CapabilityTmpfs, runtime.CapabilityUser,
-		runtime.CapabilityTTY, runtime.CapabilityOwners, runtime.CapabilityBuild,
+		runtime.CapabilityTTY, runtime.CapabilityOwners, runtime.CapabilityBuild, runtime.CapabilityDial,
 	} {
 		cs[c] = runtime.Support{OK: true}
 	}

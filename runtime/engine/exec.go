@@ -58,18 +58,24 @@ func (e *engine) checkExec(ctx context.Context, argv []string, opts *runtime.Exe
 	if opts.Timeout < 0 {
 		return invalid("give 0 for no deadline", "the deadline is negative: %s", opts.Timeout)
 	}
-	if opts.User != "" {
-		if err := checkUser(opts.User); err != nil {
-			return err
-		}
-		if err := e.check(ctx, runtime.CapabilityUser, "a user"); err != nil {
-			return err
-		}
+	if err := e.checkUser(ctx, opts.User); err != nil {
+		return err
 	}
 	if opts.TTY {
 		return e.check(ctx, runtime.CapabilityTTY, "a terminal")
 	}
 	return nil
+}
+
+// checkUser looks at a user that is not the sandbox's own.
+func (e *engine) checkUser(ctx context.Context, user string) error {
+	if user == "" {
+		return nil
+	}
+	if err := checkUser(user); err != nil {
+		return err
+	}
+	return e.check(ctx, runtime.CapabilityUser, "a user")
 }
 
 // explain finds out from the engine why a channel to the guest broke. Other errors it leaves alone.

@@ -53,10 +53,7 @@ type line struct {
 
 // connect gives a channel to a guest in a running sandbox.
 func (e *engine) connect(ctx context.Context, id string, as who) (line, error) {
-	e.mu.Lock()
-	single := e.options.NoSessions || e.small[id]
-	e.mu.Unlock()
-	if single {
+	if e.single(id) {
 		stream, err := e.api.Attach(ctx, id, as.process(guest.ServeArgv()))
 		if err != nil {
 			e.note(err, id)
@@ -65,7 +62,7 @@ func (e *engine) connect(ctx context.Context, id string, as who) (line, error) {
 		return line{stream, stream.words}, nil
 	}
 	for again := false; ; {
-		s := e.sessions.get(sessionKey{id, as})
+		s := e.sessions.get(sessionKey{id: id, as: as})
 		isNew, err := e.openSession(ctx, s)
 		if err == errReplaced {
 			continue
@@ -89,23 +86,36 @@ func (e *engine) connect(ctx context.Context, id string, as who) (line, error) {
 	}
 }
 
+// single says that a sandbox is to have no session that stays.
+func (e *engine) single(id string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.options.NoSessions || e.small[id]
+}
+
 // channel gives a channel of an open session.
 func (e *engine) channel(ctx context.Context, s *session) (guest.Channel, error) {
 	if ch, ok := s.guest.Idle(); ok {
 		return ch, nil
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	look := time.AfterFunc(lookTime, func() { cancel(e.watch(ctx, s)) })
-	defer look.Stop()
-	ch, err := s.guest.Open(ctx)
-	if err != nil && ctx.Err() != nil {
-		err = context.Cause(ctx)
-	}
+	ch, err := attended(ctx, e, s, s.guest.Open)
 	if errors.Is(err, errNoAnswer) {
 		e.endSilent(ctx, s)
 	}
 	return ch, err
+}
+
+// attended asks something of a session. While it is silent it is looked after.
+func attended[R any](ctx context.Context, e *engine, s *session, ask func(context.Context) (R, error)) (R, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	look := time.AfterFunc(lookTime, func() { cancel(e.watch(ctx, s)) })
+	defer look.Stop()
+	answer, err := ask(ctx)
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return answer, err
 }
 
 var errNoAnswer = &runtime.Error{Kind: runtime.ErrConnectionLost, Message: "the sandbox's guest does not answer", Err: guest.ErrNoGuest}
@@ -168,7 +178,7 @@ func (e *engine) openSession(ctx context.Context, s *session) (isNew bool, err e
 			e.sessions.drop(s) // whoever waits for it tries the same, and enters it again
 		}
 	}()
-	stream, err := e.api.Attach(ctx, s.key.id, s.key.as.process(guest.SessionArgv(s.key.as.files)))
+	stream, err := e.api.Attach(ctx, s.key.id, s.key.as.process(s.key.argv()))
 	if err != nil {
 		e.note(err, s.key.id)
 		return false, err
@@ -188,8 +198,16 @@ func (e *engine) openSession(ctx context.Context, s *session) (isNew bool, err e
 }
 
 type sessionKey struct {
-	id string
-	as who
+	id   string
+	as   who
+	only uint64 // not 0: for one connection alone
+}
+
+func (k sessionKey) argv() []string {
+	if k.only != 0 {
+		return guest.DialArgv()
+	}
+	return guest.SessionArgv(k.as.files)
 }
 
 // A session is one with a sandbox, as one user. It is opened once.

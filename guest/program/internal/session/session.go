@@ -1,6 +1,6 @@
 //go:build linux
 
-// Package session carries many channels over the one that it is started with, and starts a supervisor for each. It does nothing else: whatever
+// Package session carries many channels over the one that it is started with, and starts a supervisor for each, or makes a connection of it. Whatever
 // is its child is a supervisor, which is how the sandbox's first process knows those. So it is no subreaper, and starts no command.
 package session
 
@@ -8,20 +8,31 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 
 	"github.com/sandlot-dev/sandlot/guest/mux"
 	"github.com/sandlot-dev/sandlot/guest/program/internal/archive"
 	"github.com/sandlot-dev/sandlot/guest/program/internal/link"
 	"github.com/sandlot-dev/sandlot/guest/program/internal/proc"
 	"github.com/sandlot-dev/sandlot/guest/program/internal/self"
+	"github.com/sandlot-dev/sandlot/guest/wire"
 )
 
 // threads is how many threads, at least, can be blocked in the kernel at once.
 const threads = 3
 
-// Run serves until the host or the sandbox ends it, and for as long after that as any supervisor lives. With files the supervisors get what
-// archives need, and no more.
-func Run(files bool) error {
+// A Kind is what a session is mostly for.
+type Kind int
+
+// The kinds of sessions.
+const (
+	Execs Kind = iota
+	Files      // the supervisors get what archives need, and no more
+	Dials      // no supervisor is started ahead
+)
+
+// Run serves until the host or the sandbox ends it, and for as long after that as any supervisor or connection lives.
+func Run(kind Kind) error {
 	if err := self.Harden(); err != nil {
 		return err
 	}
@@ -37,7 +48,7 @@ func Run(files bool) error {
 	if err != nil {
 		return err
 	}
-	if files {
+	if kind == Files {
 		if err := archive.KeepPrivilege(); err != nil {
 			return err
 		}
@@ -47,8 +58,10 @@ func Run(files bool) error {
 		return err
 	}
 	workers := newWorkers(signals)
-	if err := workers.prepare(); err != nil {
-		fmt.Fprintln(os.Stderr, "sandlot guest: starting a supervisor:", err) // the next may start
+	if kind != Dials {
+		if err := workers.prepare(); err != nil {
+			fmt.Fprintln(os.Stderr, "sandlot guest: starting a supervisor:", err) // the next may start
+		}
 	}
 	s, err := mux.Server(carrier{in, out})
 	if err != nil {
@@ -62,6 +75,7 @@ func Run(files bool) error {
 		s.Close()
 	}()
 	limits := self.CurrentLimits()
+	var serving sync.WaitGroup
 	for {
 		stream, err := s.Accept()
 		if err != nil {
@@ -71,15 +85,21 @@ func Run(files bool) error {
 		if limits != self.CurrentLimits() {
 			return errors.New("the session's limits were changed")
 		}
-		w, err := workers.get()
-		if err != nil {
-			go refuse(stream, err)
-			continue
-		}
-		go workers.connect(w, stream)
+		serving.Go(func() {
+			purpose := make([]byte, 1)
+			switch _, _ = stream.Read(purpose); purpose[0] {
+			case wire.ForExec:
+				workers.serve(stream)
+			case wire.ForDial:
+				dial(stream, string(conn.Welcome.Dir))
+			default:
+				stream.Reset()
+			}
+		})
 	}
 	workers.end()
 	<-workers.ended
+	serving.Wait() // connections pass on what has come
 	return nil
 }
 

@@ -18,6 +18,16 @@ import (
 // leaveTime is what a supervisor has for ending its tree and itself when its host is gone.
 const leaveTime = 20 * time.Second
 
+// serve gives a stream to a worker.
+func (ws *workers) serve(stream *mux.Stream) {
+	w, err := ws.get()
+	if err != nil {
+		refuse(stream, err)
+		return
+	}
+	ws.connect(w, stream)
+}
+
 // connect copies between a stream and a worker until both have ended.
 func (ws *workers) connect(w *worker, stream *mux.Stream) {
 	defer stream.Close()
