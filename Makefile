@@ -1,6 +1,6 @@
 # `make` alone lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint generate check-generated fuzz engines clean-engines build static conformance conformance-diff conformance-vm compatibility FORCE
+.PHONY: help demo test lint generate check-generated fuzz engines clean-engines build static conformance conformance-diff conformance-vm compatibility bench bench-report bench-quick FORCE
 SHELL := bash
 
 PAIRS ?= docker~podman-rootless
@@ -59,3 +59,16 @@ compatibility: build ## keep the results of build/conformance in docs/compatibil
 
 conformance-diff: build ## compare the engines of PAIRS by random operations, with each of SEEDS, in STEPS operations
 	@conformance/engines/engines with $(sort $(subst ~, ,$(PAIRS))) -- .ci/conformance-diff '$(PAIRS)' '$(SEEDS)' '$(STEPS)'
+
+bench: ENGINES = docker podman-rootless
+bench: bin/bench ## measure beside others on ENGINES, docker and podman-rootless by default, and write docs/benchmarks.md
+	@conformance/engines/engines with $(ENGINES) -- bin/bench $(BENCHFLAGS)
+
+bench-report: bin/bench ## write docs/benchmarks.md and its chart again, out of docs/benchmarks.json
+	@bin/bench -report
+
+bench-quick: bin/bench ## see that every benchmark works, on the first of SANDLOT_TEST_ENGINES
+	@.ci/bench-quick
+
+bin/bench: generate FORCE
+	@cd bench && CGO_ENABLED=0 go build -trimpath -o ../$@ .

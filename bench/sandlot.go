@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+
+	"github.com/sandlot-dev/sandlot/runtime"
+	"github.com/sandlot-dev/sandlot/sandbox"
+)
+
+// sandlot are Sandlot's own contenders. They differ in how an exec gets into a sandbox.
+func (b *bench) sandlot(d *bed) []*contender {
+	return []*contender{b.sandlotOver("Sandlot", d, d.rt, d.sb)}
+}
+
+func (b *bench) sandlotOver(name string, d *bed, rt runtime.Runtime, sb *sandbox.Sandbox) *contender {
+	return &contender{
+		name: name, engine: d.name,
+		exec: func(ctx context.Context, stdout io.Writer, argv ...string) error {
+			return sandlotExec(ctx, sb, stdout, argv)
+		},
+		put: func(ctx context.Context, from, to string) error {
+			f, err := os.Open(from)
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			info, err := f.Stat()
+			if err != nil {
+				return err
+			}
+			if info.IsDir() {
+				return sb.PutDir(ctx, from, to, sandbox.PutDirOptions{})
+			}
+			return sb.Upload(ctx, to, f, info.Size(), sandbox.FileOptions{})
+		},
+		remove: sb.Delete,
+		get: func(ctx context.Context, from, to string) error {
+			info, err := sb.Stat(ctx, from)
+			if err != nil {
+				return err
+			}
+			if info.IsDir() {
+				_, err := sb.GetDir(ctx, from, to, sandbox.GetDirOptions{})
+				return err
+			}
+			f, err := os.Create(to)
+			if err != nil {
+				return err
+			}
+			_, err = sb.Download(ctx, from, f)
+			return errors.Join(err, f.Close())
+		},
+		create: func(ctx context.Context) (func(), error) {
+			made, err := sandbox.New(ctx, rt, d.options(b.token))
+			if err != nil {
+				return nil, err
+			}
+			return func() { b.check(made.Close()) }, sandlotExec(ctx, made, nil, []string{"true"})
+		},
+	}
+}
+
+func sandlotExec(ctx context.Context, sb *sandbox.Sandbox, stdout io.Writer, argv []string) error {
+	result, err := sb.Exec(ctx, argv, runtime.ExecOptions{Stdout: stdout})
+	if err != nil {
+		return err
+	}
+	return exited(result.ExitCode)
+}
