@@ -21,6 +21,7 @@ func steady(argv []string, out string) string {
 	case "self":
 		return again(out, func(a *answer.Self) {
 			a.PID, a.PPID = 0, 0
+			a.OOMScore = 0 // set just after the start
 			slices.Sort(a.Env)
 			// Whether the group itself is among the others makes no difference to what the process may do.
 			a.Groups = slices.DeleteFunc(a.Groups, func(g int) bool { return g == a.GID })
