@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/sandlot-dev/sandlot/guest/mux"
 	"github.com/sandlot-dev/sandlot/guest/program/internal/archive"
@@ -99,7 +100,15 @@ func Run(kind Kind) error {
 	}
 	workers.end()
 	<-workers.ended
-	serving.Wait() // connections pass on what has come
+	served := make(chan struct{})
+	go func() {
+		serving.Wait()
+		close(served)
+	}()
+	select {
+	case <-served: // connections have passed on what had come
+	case <-time.After(leaveTime):
+	}
 	return nil
 }
 
