@@ -73,6 +73,7 @@ func Run(kind Kind) error {
 		conn.Stopping()
 		workers.end()
 		<-workers.ended
+		within(time.Second, &workers.saying)
 		s.Close()
 	}()
 	limits := self.CurrentLimits()
@@ -100,16 +101,21 @@ func Run(kind Kind) error {
 	}
 	workers.end()
 	<-workers.ended
-	served := make(chan struct{})
+	within(leaveTime, &serving) // connections pass on what has come
+	return nil
+}
+
+// within waits for others, and not for too long.
+func within(most time.Duration, others *sync.WaitGroup) {
+	done := make(chan struct{})
 	go func() {
-		serving.Wait()
-		close(served)
+		others.Wait()
+		close(done)
 	}()
 	select {
-	case <-served: // connections have passed on what had come
-	case <-time.After(leaveTime):
+	case <-done:
+	case <-time.After(most):
 	}
-	return nil
 }
 
 // A carrier is what the session came with.
