@@ -183,7 +183,7 @@ func (s *Session) open(ctx context.Context, purpose byte) (*mux.Stream, error) {
 }
 
 // pongTime is how long an answer to the question whether the guest is there may take.
-const pongTime = time.Second
+const pongTime = 2 * time.Second
 
 // A look is one at a guest that does not answer.
 type look struct {

@@ -51,11 +51,14 @@ func (e *engine) dial(ctx context.Context, key sessionKey, network, address stri
 func (e *engine) dialAs(
 	ctx context.Context, key sessionKey, network, address string, get func(sessionKey) *session, unused func(*session),
 ) (net.Conn, error) {
-	for again := false; ; again = true {
+	for again := false; ; {
 		s := get(key)
 		isNew, err := e.openSession(ctx, s)
 		if err != nil {
 			unused(s)
+			if err == errReplaced {
+				continue
+			}
 			return nil, err
 		}
 		conn, err := attended(ctx, e, s, func(ctx context.Context) (net.Conn, error) { return s.guest.Dial(ctx, network, address) })
@@ -73,6 +76,7 @@ func (e *engine) dialAs(
 		if isNew || again {
 			return nil, e.explain(ctx, key.id, line{words: s.stream.words}, err)
 		}
+		again = true
 	}
 }
 

@@ -16,7 +16,7 @@ const (
 	// lookTime is how long a session may be silent before it is asked whether it is there, and the engine why it is not. After looks in vain
 	// it counts as broken.
 	lookTime = time.Second
-	looks    = 3
+	looks    = 10
 )
 
 // A session and its idle supervisor are there for good: 16 threads and 3 MB, and as much again for archives. Below these limits each exec has a guest for
@@ -61,9 +61,12 @@ func (e *engine) connect(ctx context.Context, id string, as who) (line, error) {
 		}
 		return line{stream, stream.words}, nil
 	}
-	for again := false; ; again = true {
+	for again := false; ; {
 		s := e.sessions.get(sessionKey{id: id, as: as})
 		isNew, err := e.openSession(ctx, s)
+		if err == errReplaced {
+			continue
+		}
 		if err != nil {
 			return line{}, err
 		}
@@ -79,6 +82,7 @@ func (e *engine) connect(ctx context.Context, id string, as who) (line, error) {
 		if isNew || again {
 			return line{}, e.explain(ctx, id, line{words: s.stream.words}, err)
 		}
+		again = true
 	}
 }
 
@@ -166,6 +170,14 @@ func (e *engine) openSession(ctx context.Context, s *session) (isNew bool, err e
 	if s.guest != nil {
 		return false, nil
 	}
+	if !e.sessions.enter(s) {
+		return false, errReplaced
+	}
+	defer func() {
+		if err != nil {
+			e.sessions.drop(s) // whoever waits for it tries the same, and enters it again
+		}
+	}()
 	stream, err := e.api.Attach(ctx, s.key.id, s.key.as.process(s.key.argv()))
 	if err != nil {
 		e.note(err, s.key.id)
@@ -261,6 +273,19 @@ func (ss *sessions) find(key sessionKey) *session {
 		ss.all[key] = s
 	}
 	return s
+}
+
+// errReplaced says that somebody else opens another session in a dropped one's place.
+var errReplaced = errors.New("there is another session")
+
+// enter puts a session that is about to be opened back where it was dropped meanwhile. False: there is another one.
+func (ss *sessions) enter(s *session) bool {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	if ss.all[s.key] == nil {
+		ss.all[s.key] = s
+	}
+	return ss.all[s.key] == s
 }
 
 // drop forgets a session, and ends it.

@@ -164,10 +164,13 @@ func TestSessionIsReplaced(t *testing.T) {
 	f.words = nil
 	f.containers[id].State = runtime.StateExited
 	_, err = e.Exec(t.Context(), "box", []string{"true"}, runtime.ExecOptions{User: "nobody"})
-	check(t, err, runtime.ErrNotRunning, "start it")
+	check(t, err, runtime.ErrNotRunning, "the sandbox ended")
 	f.failAttach = fails(runtime.ErrNotFound, "gone")
 	_, err = e.Exec(t.Context(), "box", []string{"true"}, runtime.ExecOptions{User: "nobody"})
 	check(t, err, runtime.ErrNotFound)
+	if kept := e.sessions.open(); len(kept) > 0 {
+		t.Errorf("sessions that could not be opened are kept: %v", kept)
+	}
 }
 
 // What ends a sandbox for good, or for a while, ends its sessions, and no others.
