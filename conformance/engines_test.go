@@ -16,7 +16,7 @@ import (
 type testEngine struct{ name, url string }
 
 // testEngines are those that SANDLOT_TEST_ENGINES names.
-func testEngines(t *testing.T) []testEngine {
+func testEngines(t testing.TB) []testEngine {
 	t.Helper()
 	var out []testEngine
 	for _, pair := range strings.Fields(os.Getenv("SANDLOT_TEST_ENGINES")) {

@@ -26,6 +26,8 @@ type half interface {
 //	say WORD: sends a word and closes
 //	sum: reads to the end, says the hash, and answers with it
 //	exchange BYTES: sends noise and reads at the same time; then sends the hash of what it has read, and closes
+//	take: reads to the end, and closes
+//	zeros BYTES: sends zeros, and closes
 //	hold: says "held", and does nothing
 //	reset: sends a word, reads one byte, and resets
 //	join: connects each two
@@ -72,6 +74,13 @@ func serveOne(c half, how []string) {
 		both.Go(func() { _, _ = io.Copy(c, answer.Noise(int64(number(how, 1)))) })
 		both.Wait()
 		_, _ = io.WriteString(c, hex.EncodeToString(h.Sum(nil)))
+	case "take":
+		_, _ = io.Copy(io.Discard, c)
+	case "zeros":
+		zeros := make([]byte, 64<<10)
+		for range number(how, 1) / len(zeros) {
+			_, _ = c.Write(zeros)
+		}
 	case "hold":
 		fmt.Println("held")
 		forever()

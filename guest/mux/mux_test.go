@@ -503,3 +503,47 @@ func TestPings(t *testing.T) {
 	}
 	all.Wait()
 }
+
+func TestAbort(t *testing.T) {
+	client, server := pipePair(t)
+	a, b := stream(t, client, server)
+	if _, err := b.Write([]byte("before")); err != nil {
+		t.Fatal(err)
+	}
+	b.Abort()
+	if got, err := io.ReadAll(a); string(got) != "before" || !errors.Is(err, ErrReset) {
+		t.Errorf("got %q, %v; want what was written and ErrReset", got, err)
+	}
+	if _, err := a.Write([]byte("x")); !errors.Is(err, ErrReset) {
+		t.Errorf("writing: got %v, want ErrReset", err)
+	}
+}
+
+func TestUnwanted(t *testing.T) {
+	for name, test := range map[string]struct {
+		end  func(client *Session, a, b *Stream)
+		want error
+	}{
+		"closed there":  {func(_ *Session, a, _ *Stream) { a.Close() }, ErrPeerClosed},
+		"reset there":   {func(_ *Session, a, _ *Stream) { a.Reset() }, ErrReset},
+		"closed here":   {func(_ *Session, _, b *Stream) { b.Close() }, net.ErrClosed},
+		"session ended": {func(s *Session, _, _ *Stream) { s.Close() }, ErrGone},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client, server := pipePair(t)
+			a, b := stream(t, client, server)
+			// What ends only a half, or passes, is no end.
+			_ = a.CloseWrite()
+			_ = b.SetWriteDeadline(time.Now())
+			if _, err := b.Read(make([]byte, 1)); err != io.EOF {
+				t.Fatal(err)
+			}
+			told := make(chan error)
+			go func() { told <- b.Unwanted() }()
+			test.end(client, a, b)
+			if err := <-told; !errors.Is(err, test.want) {
+				t.Errorf("got %v, want %v", err, test.want)
+			}
+		})
+	}
+}

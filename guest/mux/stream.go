@@ -186,7 +186,7 @@ func (st *Stream) Abort() {
 }
 
 // Unwanted waits until the other end reads no more, or the stream or the session has ended, and says which: [ErrPeerClosed], [ErrReset], [ErrRefused],
-// why the session ended, or that the stream was closed here.
+// why the session ended, or that the stream was closed here. That both ends have ended their halves is none of that.
 func (st *Stream) Unwanted() error {
 	st.s.mu.Lock()
 	defer st.s.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"sync"
 
 	"github.com/sandlot-dev/sandlot/guest"
 	"github.com/sandlot-dev/sandlot/runtime"
@@ -29,31 +30,46 @@ func (e *engine) Dial(ctx context.Context, id, network, address string, opts run
 	})
 }
 
-// dial connects over the sandbox's session, or over one for the connection alone where the sandbox is to have none that stays.
+// dial connects over the sandbox's session. One that is to have none that stays gets one for as long as it has connections.
 func (e *engine) dial(ctx context.Context, key sessionKey, network, address string) (net.Conn, error) {
-	if e.single(key.id) {
-		key.only = e.dials.Add(1)
+	if !e.single(key.id) {
+		return e.dialAs(ctx, key, network, address, e.sessions.get, func(*session) {})
 	}
+	key.dials = true
+	var used *session
+	conn, err := e.dialAs(ctx, key, network, address, func(key sessionKey) *session {
+		used = e.sessions.use(key)
+		return used
+	}, e.sessions.done)
+	if err != nil {
+		return nil, err
+	}
+	return &lastConn{halfConn: conn.(halfConn), done: func() { e.sessions.done(used) }}, nil
+}
+
+// dialAs connects over a session that get gives, and that has failed when unused is called.
+func (e *engine) dialAs(
+	ctx context.Context, key sessionKey, network, address string, get func(sessionKey) *session, unused func(*session),
+) (net.Conn, error) {
 	for again := false; ; {
-		s := e.sessions.get(key)
+		s := get(key)
 		isNew, err := e.openSession(ctx, s)
-		if err == errReplaced {
-			continue
-		}
 		if err != nil {
+			unused(s)
+			if err == errReplaced {
+				continue
+			}
 			return nil, err
 		}
 		conn, err := attended(ctx, e, s, func(ctx context.Context) (net.Conn, error) { return s.guest.Dial(ctx, network, address) })
-		if err == nil && key.only != 0 {
-			return &onlyConn{conn.(halfConn), func() { e.sessions.drop(s) }}, nil
-		}
 		if err == nil {
 			return conn, nil
 		}
 		lost := errors.Is(err, guest.ErrNoGuest)
-		if lost || key.only != 0 {
+		if lost {
 			e.sessions.drop(s)
 		}
+		unused(s)
 		if !lost {
 			return nil, atAddress(err, network, address)
 		}
@@ -80,14 +96,15 @@ type halfConn interface {
 	CloseWrite() error
 }
 
-// An onlyConn is the only connection of its session.
-type onlyConn struct {
+// A lastConn says when it is closed, for its session may end then.
+type lastConn struct {
 	halfConn
-	end func()
+	once sync.Once
+	done func()
 }
 
-func (c *onlyConn) Close() error {
+func (c *lastConn) Close() error {
 	err := c.halfConn.Close()
-	c.end()
+	c.once.Do(c.done)
 	return err
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"sync"
-	"sync/atomic"
 
 	"github.com/sandlot-dev/sandlot/guest"
 	"github.com/sandlot-dev/sandlot/runtime"
@@ -39,7 +38,6 @@ type engine struct {
 	options   Options
 	guest     guestSide
 	sessions  sessions
-	dials     atomic.Uint64 // that had a session of their own
 	kills     kills
 
 	mu     sync.Mutex

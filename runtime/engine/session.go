@@ -198,13 +198,13 @@ func (e *engine) openSession(ctx context.Context, s *session) (isNew bool, err e
 }
 
 type sessionKey struct {
-	id   string
-	as   who
-	only uint64 // not 0: for one connection alone
+	id    string
+	as    who
+	dials bool // for connections alone, and no longer than there are any
 }
 
 func (k sessionKey) argv() []string {
-	if k.only != 0 {
+	if k.dials {
 		return guest.DialArgv()
 	}
 	return guest.SessionArgv(k.as.files)
@@ -214,6 +214,7 @@ func (k sessionKey) argv() []string {
 type session struct {
 	key  sessionKey
 	lock lock // of who opens it
+	uses int  // of one for connections; guarded by the sessions' lock
 
 	mu     sync.Mutex
 	guest  *guest.Session // nil: not open yet
@@ -239,6 +240,33 @@ type sessions struct {
 func (ss *sessions) get(key sessionKey) *session {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
+	return ss.find(key)
+}
+
+// use is get of a session that ends when all who use it have said done.
+func (ss *sessions) use(key sessionKey) *session {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	s := ss.find(key)
+	s.uses++
+	return s
+}
+
+func (ss *sessions) done(s *session) {
+	ss.mu.Lock()
+	s.uses--
+	last := s.uses == 0
+	if last && ss.all[s.key] == s { // nobody gets it any more
+		delete(ss.all, s.key)
+	}
+	ss.mu.Unlock()
+	if last {
+		s.close()
+	}
+}
+
+// find gives the session of a key, a new one where there is none. The lock is held.
+func (ss *sessions) find(key sessionKey) *session {
 	s := ss.all[key]
 	if s == nil {
 		s = &session{key: key, lock: newLock()}

@@ -72,6 +72,10 @@ func (g *guests) attach(p Process) *Stream {
 // serveTrue runs a command that does nothing, as often as it is asked to.
 func serveTrue(stream *mux.Stream) {
 	defer stream.Close()
+	purpose := make([]byte, 1)
+	if _, err := io.ReadFull(stream, purpose); err != nil || purpose[0] != wire.ForExec {
+		return
+	}
 	w, r := wire.NewWriter(stream), wire.NewReader(stream)
 	_ = w.WriteJSON(wire.TypeHello, wire.Hello{Sandlot: wire.Version, PID: 7, Session: 5})
 	for {

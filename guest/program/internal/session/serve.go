@@ -33,11 +33,11 @@ func (ws *workers) connect(w *worker, stream *mux.Stream) {
 	defer stream.Close()
 	defer w.socket.Close()
 	said := make(chan struct{})
-	go func() {
+	ws.saying.Go(func() {
 		defer close(said)
 		copyTo(stream, w.socket, nil)
 		_ = stream.CloseWrite()
-	}()
+	})
 	copyTo(w.socket, stream, w.wake)
 	// The host is gone, or has what it wanted. To a worker that works it is gone; one that stays for what it started has closed its end.
 	w.closeWrite()

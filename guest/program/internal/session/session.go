@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/sandlot-dev/sandlot/guest/mux"
 	"github.com/sandlot-dev/sandlot/guest/program/internal/archive"
@@ -72,6 +73,7 @@ func Run(kind Kind) error {
 		conn.Stopping()
 		workers.end()
 		<-workers.ended
+		within(time.Second, &workers.saying)
 		s.Close()
 	}()
 	limits := self.CurrentLimits()
@@ -99,8 +101,21 @@ func Run(kind Kind) error {
 	}
 	workers.end()
 	<-workers.ended
-	serving.Wait() // connections pass on what has come
+	within(leaveTime, &serving) // connections pass on what has come
 	return nil
+}
+
+// within waits for others, and not for too long.
+func within(most time.Duration, others *sync.WaitGroup) {
+	done := make(chan struct{})
+	go func() {
+		others.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(most):
+	}
 }
 
 // A carrier is what the session came with.

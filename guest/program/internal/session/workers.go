@@ -20,6 +20,7 @@ var errOver = errors.New("the session ends")
 type workers struct {
 	signals <-chan os.Signal // SIGCHLD
 	ended   chan struct{}    // closed when, after end, none is left
+	saying  sync.WaitGroup   // what they have said and is not sent yet
 
 	mu    sync.Mutex
 	all   map[int]*worker // by their process id

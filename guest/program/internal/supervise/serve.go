@@ -4,6 +4,7 @@
 package supervise
 
 import (
+	"fmt"
 	"os"
 	"sync/atomic"
 
@@ -112,7 +113,10 @@ func newServer() (*server, error) {
 // serve serves a request, and says whether we are as new.
 func (s *server) serve(next request) (again bool) {
 	defer next.host.data.abort() // whoever still waits for it
-	if next.err != nil {         // a host that is gone is no error
+	if next.Dial != nil {
+		next.err = fmt.Errorf("%w: a dial where a command or an archive belongs", wire.ErrFrame)
+	}
+	if next.err != nil { // a host that is gone is no error
 		s.answer(failed(wire.KindInvalid, next.err))
 		s.channel.hangUp()
 		return false
