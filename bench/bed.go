@@ -20,6 +20,7 @@ import (
 type bed struct {
 	name, socket string // "docker", "/var/run/docker.sock"
 	kind         string // "docker" or "podman"
+	url          string
 	rt           runtime.Runtime
 	build        *sandbox.Build
 	sb           *sandbox.Sandbox
@@ -68,7 +69,11 @@ func (b *bench) open(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", engine, err)
 		}
-		b.contenders = append(append(b.contenders, cs...), b.sandlot(d)...)
+		own, err := b.sandlot(ctx, d)
+		if err != nil {
+			return fmt.Errorf("%s: %w", engine, err)
+		}
+		b.contenders = append(append(b.contenders, cs...), own...)
 	}
 	b.versions(ctx)
 	return nil
@@ -84,7 +89,7 @@ func (b *bench) bed(ctx context.Context, engine string) (*bed, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &bed{name: name, socket: socket, kind: scheme, rt: rt}
+	d := &bed{name: name, socket: socket, kind: scheme, url: url, rt: rt}
 	b.cleanup = append(b.cleanup, func() { b.check(rt.Close()) })
 	if d.build, err = builtin.Build(ctx, rt); err != nil {
 		return nil, err

@@ -210,4 +210,4 @@ func (o *owner) left(ctx context.Context) (string, error) {
 	return fmt.Sprint(len(list), " containers"), nil
 }
 
-func isSandlot(c *contender) bool { return strings.HasPrefix(c.name, "Sandlot") }
+func isSandlot(c *contender) bool { return c.name == mainSandlot }

@@ -7,12 +7,28 @@ import (
 	"os"
 
 	"github.com/sandlot-dev/sandlot/runtime"
+	"github.com/sandlot-dev/sandlot/runtime/auto"
 	"github.com/sandlot-dev/sandlot/sandbox"
 )
 
-// sandlot are Sandlot's own contenders. They differ in how an exec gets into a sandbox.
-func (b *bench) sandlot(d *bed) []*contender {
-	return []*contender{b.sandlotOver("Sandlot", d, d.rt, d.sb)}
+// mainSandlot is Sandlot as everybody has it.
+const mainSandlot = "Sandlot"
+
+// sandlot are Sandlot's own contenders: as it is, and with an engine's exec for each command, in the same sandbox.
+func (b *bench) sandlot(ctx context.Context, d *bed) ([]*contender, error) {
+	plain, err := auto.Open(ctx, d.url+"?sessions=off", auto.Options{})
+	if err != nil {
+		return nil, err
+	}
+	b.cleanup = append(b.cleanup, func() { b.check(plain.Close()) })
+	sb, err := sandbox.Open(ctx, plain, d.sb.ID(), sandbox.OpenOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return []*contender{
+		b.sandlotOver(mainSandlot, d, d.rt, d.sb),
+		b.sandlotOver("Sandlot, sessions=off", d, plain, sb),
+	}, nil
 }
 
 func (b *bench) sandlotOver(name string, d *bed, rt runtime.Runtime, sb *sandbox.Sandbox) *contender {
