@@ -192,7 +192,13 @@ func getBreakers() map[string]breaker {
 		}),
 		"archive/get/shrinking": func(b *broken) {
 			b.get = func(ctx context.Context, id, path string, w io.Writer, opts runtime.GetArchiveOptions) (runtime.GetArchiveResult, error) {
-				return b.whole.GetArchive(ctx, id, path, &limitedWriter{w: w, n: 16 << 20}, opts)
+				kept := int64(16 << 20)
+				res, _ := b.whole.GetArchive(ctx, id, path, writes(func(p []byte) (int, error) {
+					zeroed := make([]byte, len(p))
+					kept -= int64(copy(zeroed, p[:min(int64(len(p)), kept)]))
+					return w.Write(zeroed)
+				}), opts)
+				return res, nil
 			}
 		},
 		"archive/get/missing":           kind(runtime.ErrFileNotFound),
