@@ -41,6 +41,7 @@ func putBreakers() map[string]breaker {
 		"archive/put/replaced-in-one-step": changed(func(p *put) { p.opts.Remove = p.names(noDir) }),
 		"archive/put/appears-whole":        early,
 		"archive/put/file-over-directory":  changed(func(p *put) { p.opts.Remove = p.names(noDir) }),
+		"archive/put/over-device":          changed(func(p *put) { p.opts.Remove = p.names(noDir) }),
 		"archive/put/directory-over-file":  changed(func(p *put) { p.opts.Remove = p.names(isDir) }),
 		"archive/put/existing-directory": puts(func(p put) (runtime.PutArchiveResult, error) {
 			res, err := p.do()

@@ -210,8 +210,15 @@ func (u *unpacker) hardLink(dir *os.File, base string, hdr *tar.Header) error {
 	})
 }
 
-// replace lets make make something under a temporary name, and gives it its own in one step. Nothing is left when that fails.
+// replace lets make make something under a temporary name, and gives it its own in one step. Nothing is left when that fails. A
+// device stays: some engines mount each, which no rename replaces, and others would lose it.
 func (u *unpacker) replace(dir int, base string, make func(temp string) error) error {
+	var there unix.Stat_t
+	if err := unix.Fstatat(dir, base, &there, unix.AT_SYMLINK_NOFOLLOW); err == nil {
+		if kind := there.Mode & unix.S_IFMT; kind == unix.S_IFCHR || kind == unix.S_IFBLK {
+			return fail(wire.KindInvalid, "there is a device of this name, which nothing takes the place of")
+		}
+	}
 	temp, err := tempName()
 	if err != nil {
 		return err
