@@ -339,3 +339,16 @@ func TestGetShrinking(t *testing.T) {
 		t.Errorf("got %v, want an error that says it", err)
 	}
 }
+
+// No reader and no writer are errors, and no panic of a goroutine that nobody can recover from.
+func TestNothingToReadOrWrite(t *testing.T) {
+	b := newBox(t, asUser, openDir(t))
+	if _, err := b.put(".", runtime.PutArchiveOptions{}, nil); !errors.Is(err, runtime.ErrInvalid) {
+		t.Errorf("put: %v", err)
+	}
+	within(t, "get", func() {
+		if _, err := GetArchive(context.Background(), b.serve(asEngine), ".", nil, runtime.GetArchiveOptions{}); !errors.Is(err, runtime.ErrInvalid) {
+			t.Errorf("get: %v", err)
+		}
+	})
+}
