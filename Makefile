@@ -12,7 +12,9 @@ FUZZTIME ?= 10s
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
-demo: build ## run a first command in a sandbox, on the engine found, else on one installed for it (Debian 12, root)
+demo: ## run a first command in a sandbox, on the engine found, else on one installed for it (Debian 12, root)
+	@echo 'demo: building bin/sandlot first, which takes a minute the first time'
+	@$(MAKE) --no-print-directory build
 	@.ci/demo
 
 test: generate ## run all tests on $(ENGINES), which it starts and ends (or on SANDLOT_TEST_ENGINES, where that is set)
