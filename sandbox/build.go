@@ -173,5 +173,5 @@ func findDockerfile(root *os.Root, name string) (string, error) {
 		}
 	}
 	return "", invalid("build", root.Name(), "it has no "+strings.Join(names, " or "),
-		"name the build directory that holds it, and its path in there")
+		"name the directory that holds it, and a file of another name or place in there with Build.Dockerfile or -f")
 }

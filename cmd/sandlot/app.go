@@ -3,11 +3,14 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/sandlot-dev/sandlot/doctor"
 	"github.com/sandlot-dev/sandlot/runtime"
@@ -61,7 +64,7 @@ sense; 126 when the command cannot be executed; 127 when it is not found; 128+N 
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usage("%v\nsee %s --help", err, cmd.CommandPath())
+		return usage("%v\n%ssee %s --help", err, nearest(cmd, err), cmd.CommandPath())
 	})
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.runtime, "runtime", "auto", "`ENGINE`: auto, docker, podman or a URL such as"+
@@ -72,7 +75,45 @@ sense; 126 when the command cannot be executed; 127 when it is not found; 128+N 
 	root.AddCommand(a.runCommand(), a.createCommand(), a.execCommand(), a.cpCommand(), a.lsCommand(), a.inspectCommand(),
 		a.portCommand(), a.forwardCommand(), a.stopCommand(), a.startCommand(), a.rmCommand(), a.gcCommand(), a.buildCommand(),
 		a.conformanceCommand(), a.doctorCommand(), a.versionCommand())
+	helpKnowsCommands(root)
 	return root
+}
+
+// helpKnowsCommands lets help say so where there is no such command: cobra's shows the help of what is above.
+func helpKnowsCommands(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	help, _, err := root.Find([]string{"help"})
+	if err != nil || help == root {
+		panic("cobra has no help command")
+	}
+	show := help.Run
+	help.Run, help.RunE = nil, func(cmd *cobra.Command, args []string) error {
+		above, rest, err := root.Find(args)
+		if len(args) > 0 && (err != nil || len(rest) > 0) {
+			if above == nil || above == root {
+				return unknownCommand(root, args[0])
+			}
+			return usage("%s has no command %q\nsee %[1]s --help", above.CommandPath(), rest[0])
+		}
+		show(cmd, args)
+		return nil
+	}
+}
+
+// nearest names the flags that may have been meant, if err is about one that there is not.
+func nearest(cmd *cobra.Command, err error) string {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) || len(unknown.GetSpecifiedName()) < 2 {
+		return ""
+	}
+	names := &cobra.Command{SuggestionsMinimumDistance: 2} // cobra knows what is near for commands only
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		names.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
+	})
+	if near := names.SuggestionsFor(unknown.GetSpecifiedName()); len(near) > 0 {
+		return "did you mean --" + strings.Join(near, " or --") + "? "
+	}
+	return ""
 }
 
 // unknownCommand names the nearest of those that may have been meant.
@@ -101,7 +142,16 @@ func (a *app) withRuntime(f func(ctx context.Context, rt runtime.Runtime, args [
 func arguments(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {
-			return usage("%v\nusage: %s", err, cmd.UseLine())
+			problem := err.Error()
+			if strings.Contains(problem, "arg(s)") { // cobra's counting
+				problem = "there are too many arguments"
+				for more := range 2 {
+					if check(cmd, slices.Concat(args, make([]string, more+1))) == nil {
+						problem = "there are arguments missing"
+					}
+				}
+			}
+			return usage("%s\nusage: %s", problem, cmd.UseLine())
 		}
 		return nil
 	}

@@ -77,7 +77,7 @@ func (a *app) copyIn(ctx context.Context, sb *sandbox.Sandbox, src, dst string) 
 	}
 	info, err := os.Stat(src)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w\nname what this machine has; NAME:PATH names what a sandbox has", err)
 	}
 	contents := info.IsDir() && isContents(filepath.ToSlash(src))
 	if !contents && (strings.HasSuffix(dst, "/") || isDir(ctx, sb, dst)) {

@@ -50,6 +50,7 @@ func TestCopyArchives(t *testing.T) {
 		t.Errorf("cp box:/dir -: %v, %v, %+v", header, err, c)
 	}
 	f.call(t, "cp", "-", "none:/dir").want(t, 125, "", "not found")
+	f.call(t, "cp", "/no/such/file", "box:").want(t, 125, "", "no such file or directory\nsandlot: name what this machine has; NAME:PATH names what")
 }
 
 // TestCopyOutOfWhatIsUnsafe has a directory with a link that leads out of it, under a name that would clear a terminal.

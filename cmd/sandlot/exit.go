@@ -77,6 +77,15 @@ var hints = []struct {
 	{runtime.ErrInvalid, "see the flags of the command with --help"},
 }
 
+// mistakes are what the engines and the kernel say of a value that is wrong, and what to do then.
+var mistakes = []struct{ said, text string }{
+	{"bind source path does not exist", makeSource}, // Docker
+	{"statfs ", makeSource},                         // Podman
+	{"chdir ", "name a directory that the sandbox has with --workdir, or make it first"},
+}
+
+const makeSource = "make the directory first: --volume mounts one that the engine's host has"
+
 // hint says what to do next: what the error itself says, else what its kind does.
 func hint(e *runtime.Error) string {
 	if e.Op == "pull" {
@@ -84,6 +93,13 @@ func hint(e *runtime.Error) string {
 	}
 	if e.Hint != "" {
 		return e.Hint
+	}
+	if errors.Is(e, runtime.ErrInvalid) {
+		for _, m := range mistakes {
+			if strings.Contains(e.Error(), m.said) {
+				return m.text
+			}
+		}
 	}
 	for _, h := range hints {
 		if errors.Is(e, h.kind) {

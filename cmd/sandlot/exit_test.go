@@ -33,6 +33,14 @@ func TestDescribe(t *testing.T) {
 	}
 }
 
+func TestBuildFileMissing(t *testing.T) {
+	c := exits(0).call(t, "build", t.TempDir())
+	c.want(t, 125, "", "it has no Dockerfile or Containerfile\nsandlot: name the directory that holds it")
+	if !strings.HasSuffix(c.stderr, " or -f\n") {
+		t.Errorf("stderr: %q", c.stderr)
+	}
+}
+
 func TestBuildDirectoryMissing(t *testing.T) {
 	c := exits(0).call(t, "run", "--build", "/no/such", "--", "true")
 	c.want(t, 125, "", "build /no/such: invalid")

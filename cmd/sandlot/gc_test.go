@@ -78,5 +78,5 @@ func TestLease(t *testing.T) {
 			t.Errorf("run %d: owner %q, lease until %v; want %+v", i, run.Owner, run.LeaseEnd, want)
 		}
 	}
-	f.call(t, "create", "--lease", "0s").want(t, 125, "", "no time")
+	f.call(t, "create", "--lease", "0s").want(t, 125, "", "not a time")
 }

@@ -112,7 +112,7 @@ func startError(err error) error {
 	case says(err, "cannot assign requested address"):
 		return as(err, runtime.ErrInvalid, "bind to an address of the engine's host")
 	case says(err, unknownUser...):
-		return as(err, runtime.ErrInvalid, "name a user that the image has, or a uid")
+		return as(err, runtime.ErrInvalid, engine.HintUser)
 	case says(err, "not a directory"):
 		return as(err, runtime.ErrInvalid, "see whether a mount or the working directory is below a file of the image")
 	case says(err, "cannot start a paused container"):
@@ -126,7 +126,7 @@ func attachError(err error) error {
 	case err == nil:
 		return nil
 	case says(err, unknownUser...):
-		return as(err, runtime.ErrInvalid, "name a user that the image has, or a uid")
+		return as(err, runtime.ErrInvalid, engine.HintUser)
 	case says(err, "is paused"):
 		return as(err, runtime.ErrNotRunning, engine.HintPaused)
 	case says(err, "is not running", "is restarting", "not running"):
@@ -140,7 +140,7 @@ func (a *api) LaunchError(words string) error {
 	err := errors.New(words)
 	switch {
 	case says(err, unknownUser...):
-		return as(err, runtime.ErrInvalid, "name a user that the image has, or a uid")
+		return as(err, runtime.ErrInvalid, engine.HintUser)
 	case says(err, "container not running", "is not running", "cannot exec in a stopped"):
 		return as(err, runtime.ErrNotRunning, "")
 	case says(err, "unable to apply caps"):

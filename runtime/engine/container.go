@@ -28,6 +28,9 @@ var namePattern = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]+$`)
 // HintPaused says what to do about a paused container, which Sandlot never makes one.
 const HintPaused = "unpause it with the engine's own command"
 
+// HintUser says what to do about a user or group that the image does not have.
+const HintUser = "name a user that the image has, or a uid"
+
 // idLength is what an id may be abbreviated to.
 const idLength = 12
 

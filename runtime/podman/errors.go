@@ -69,6 +69,9 @@ func failure(err error, missing error, invalid ...string) error {
 	if strings.Contains(status.Message, "opening seccomp profile failed") {
 		e.Kind, e.Hint = runtime.ErrUnsupported, "use the default profile: the engine does not see the files of this host"
 	}
+	if e.Kind == runtime.ErrInvalid && (strings.Contains(status.Message, "unable to find") || strings.Contains(status.Message, "no matching entries in")) {
+		e.Hint = engine.HintUser
+	}
 	if e.Kind == runtime.ErrNotRunning && strings.Contains(status.Message, "is paused") {
 		e.Hint = engine.HintPaused
 	}

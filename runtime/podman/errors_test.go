@@ -57,6 +57,9 @@ func TestKinds(t *testing.T) {
 		if paused := strings.Contains(c.message, "is paused"); paused != (e.Hint == engine.HintPaused) {
 			t.Errorf("%d %q: the hint is %q", c.status, c.message, e.Hint)
 		}
+		if user := strings.Contains(c.message, "find user"); user != (e.Hint == engine.HintUser) {
+			t.Errorf("%d %q: the hint is %q", c.status, c.message, e.Hint)
+		}
 	}
 }
 
