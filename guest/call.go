@@ -101,7 +101,7 @@ func (c *call) run(ctx context.Context) (out outcome) {
 	var silent error
 	var overdue <-chan time.Time
 	if c.timeout > 0 {
-		overdue = time.After(c.timeout + startGrace)
+		overdue = time.After(later(c.timeout, startGrace))
 	}
 	done, requested, started := ctx.Done(), c.requested, c.started
 	var asked time.Time // the command has begun since, if it has
@@ -133,7 +133,7 @@ func (c *call) run(ctx context.Context) (out outcome) {
 		case <-started:
 			started = nil
 			if c.timeout > 0 && !ending {
-				overdue = time.After(c.timeout + keeperGrace + answerGrace)
+				overdue = time.After(later(c.timeout, keeperGrace+answerGrace))
 			}
 		case <-probe:
 			if !c.heard.Swap(false) {
@@ -171,6 +171,9 @@ func (c *call) run(ctx context.Context) (out outcome) {
 		}
 	}
 }
+
+// later adds a grace to a timeout, which may be as long as there is.
+func later(timeout, grace time.Duration) time.Duration { return max(timeout, timeout+grace) }
 
 // collect takes the errors that came at the last moment.
 func (c *call) collect(out *outcome) {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	goruntime "runtime"
 	"slices"
@@ -297,6 +298,38 @@ func TestKeeperAlone(t *testing.T) {
 			})
 			b.mustHold(name, other)
 		}
+	})
+}
+
+// Where the first process cannot look for a supervisor that is to end, the sandbox ends.
+func TestKeeperDeprived(t *testing.T) {
+	for name, after := range map[string]string{
+		"at a deadline": "kill -STOP $PPID; sleep 4321",
+		"at an end":     "kill -KILL $PPID; sleep 4321",
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBox(t, asUser, "/")
+			ch := b.serve(asUser)
+			go func() {
+				_, _ = Exec(context.Background(), ch, []string{"sh", "-c", script("HOSTILE limit 1; " + after)}, runtime.ExecOptions{Timeout: time.Second}, nil)
+			}()
+			eventually(t, "the first process ends", func() bool { return !alive(b.pid) })
+		})
+	}
+	t.Run("at the next exec", func(t *testing.T) {
+		b := newBox(t, asUser, "/")
+		mustExit(t, b.sh(runtime.ExecOptions{}, script("HOSTILE limit 1")), 0)
+		b.serve(asUser)
+		eventually(t, "the first process ends", func() bool { return !alive(b.pid) })
+	})
+}
+
+// The longest timeouts are none that have passed, for the host or the first process.
+func TestLongestTimeout(t *testing.T) {
+	overBoth(t, func(t *testing.T, newBox func(*testing.T, []string, string) *box) {
+		b := newBox(t, asUser, "/")
+		mustExit(t, b.sh(runtime.ExecOptions{Timeout: math.MaxInt64}, "sleep 0.1; exit 7"), 7)
+		mustExit(t, b.sh(runtime.ExecOptions{Timeout: math.MaxInt64 - time.Second}, "sleep 0.1; exit 7"), 7)
 	})
 }
 

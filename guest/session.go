@@ -88,6 +88,9 @@ func otherVersion(theirs, ours int) error {
 // Done is closed when the session has ended, and all its channels with it.
 func (s *Session) Done() <-chan struct{} { return s.mux.Done() }
 
+// Ended says whether Done is closed, or about to be: what failed with its session's end finds it true.
+func (s *Session) Ended() bool { return s.mux.Err() != nil }
+
 // PID is the session's own process id, as the sandbox sees it; 0 before the first channel.
 func (s *Session) PID() int {
 	s.mu.Lock()

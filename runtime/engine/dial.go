@@ -65,15 +65,15 @@ func (e *engine) dialAs(
 		if err == nil {
 			return conn, nil
 		}
-		lost := errors.Is(err, guest.ErrNoGuest)
-		if lost {
+		lost, broken := errors.Is(err, guest.ErrNoGuest), s.broken(err)
+		if lost && broken {
 			e.sessions.drop(s)
 		}
 		unused(s)
 		if !lost {
 			return nil, atAddress(err, network, address)
 		}
-		if isNew || again {
+		if isNew || again || !broken {
 			return nil, e.explain(ctx, key.id, line{words: s.stream.words}, err)
 		}
 		again = true

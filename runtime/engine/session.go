@@ -54,12 +54,7 @@ type line struct {
 // connect gives a channel to a guest in a running sandbox.
 func (e *engine) connect(ctx context.Context, id string, as who) (line, error) {
 	if e.single(id) {
-		stream, err := e.api.Attach(ctx, id, as.process(guest.ServeArgv()))
-		if err != nil {
-			e.note(err, id)
-			return line{}, err
-		}
-		return line{stream, stream.words}, nil
+		return e.own(ctx, id, as)
 	}
 	for again := false; ; {
 		s := e.sessions.get(sessionKey{id: id, as: as})
@@ -78,12 +73,25 @@ func (e *engine) connect(ctx context.Context, id string, as who) (line, error) {
 			return line{}, err
 		}
 		// Nothing has been asked of the guest yet.
+		if !s.broken(err) { // only a supervisor of its has ended
+			return e.own(ctx, id, as)
+		}
 		e.sessions.drop(s)
 		if isNew || again {
 			return line{}, e.explain(ctx, id, line{words: s.stream.words}, err)
 		}
 		again = true
 	}
+}
+
+// own gives a channel to a guest for that channel alone.
+func (e *engine) own(ctx context.Context, id string, as who) (line, error) {
+	stream, err := e.api.Attach(ctx, id, as.process(guest.ServeArgv()))
+	if err != nil {
+		e.note(err, id)
+		return line{}, err
+	}
+	return line{stream, stream.words}, nil
 }
 
 // single says that a sandbox is to have no session that stays.
@@ -220,6 +228,9 @@ type session struct {
 	guest  *guest.Session // nil: not open yet
 	stream *Stream        // its carrier
 }
+
+// broken says whether it is of no more use to anybody, and not only the stream that got err.
+func (s *session) broken(err error) bool { return err == errNoAnswer || s.guest.Ended() }
 
 // close ends it, if it is open.
 func (s *session) close() {

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,6 +35,8 @@ type guests struct {
 	started chan *playedSession
 	// silent are to be those that are made: they answer nothing.
 	silent bool
+	// stillborn supervisors end before they have said anything, while it is true.
+	stillborn atomic.Bool
 }
 
 // A playedSession is the guest's end of one.
@@ -44,6 +48,9 @@ type playedSession struct {
 
 // attach is API.Attach.
 func (g *guests) attach(p Process) *Stream {
+	if slices.Equal(p.Argv, guest.ServeArgv()) {
+		return attachOwn()
+	}
 	here, there := net.Pipe()
 	s := &playedSession{carrier: there, ended: make(chan struct{})}
 	go func() {
@@ -62,20 +69,34 @@ func (g *guests) attach(p Process) *Stream {
 			if err != nil {
 				return
 			}
-			go serveTrue(stream)
+			if g.stillborn.Load() {
+				stream.Close()
+				continue
+			}
+			go func() {
+				purpose := make([]byte, 1)
+				if _, err := io.ReadFull(stream, purpose); err != nil || purpose[0] != wire.ForExec {
+					stream.Close()
+					return
+				}
+				serveTrue(stream)
+			}()
 		}
 	}()
 	g.started <- s
 	return NewStream(here, here, "exec")
 }
 
+// attachOwn is API.Attach of a guest that is no session.
+func attachOwn() *Stream {
+	here, there := net.Pipe()
+	go serveTrue(stdout{there, &playedSession{}})
+	return NewStream(here, here, "exec")
+}
+
 // serveTrue runs a command that does nothing, as often as it is asked to.
-func serveTrue(stream *mux.Stream) {
+func serveTrue(stream io.ReadWriteCloser) {
 	defer stream.Close()
-	purpose := make([]byte, 1)
-	if _, err := io.ReadFull(stream, purpose); err != nil || purpose[0] != wire.ForExec {
-		return
-	}
 	w, r := wire.NewWriter(stream), wire.NewReader(stream)
 	_ = w.WriteJSON(wire.TypeHello, wire.Hello{Sandlot: wire.Version, PID: 7, Session: 5})
 	for {
@@ -170,6 +191,45 @@ func TestSessionIsReplaced(t *testing.T) {
 	check(t, err, runtime.ErrNotFound)
 	if kept := e.sessions.open(); len(kept) > 0 {
 		t.Errorf("sessions that could not be opened are kept: %v", kept)
+	}
+}
+
+// A supervisor that dies at its birth takes neither the session nor another exec with it: its exec has a guest of its own.
+func TestSessionOutlivesASupervisor(t *testing.T) {
+	f := newFake()
+	e, g := f.openSessions(t)
+	f.add("box", ours, time.Now())
+	mustRun(t, e, runtime.ExecOptions{})
+	s := <-g.started
+	e.guest.exec = func(ctx context.Context, ch guest.Channel, argv []string, opts runtime.ExecOptions, rescue guest.Rescue) (runtime.ExecResult, error) {
+		if argv[0] == "long" {
+			g.stillborn.Store(true)
+			mustRun(t, e, runtime.ExecOptions{})
+			if _, err := e.Dial(t.Context(), "box", "tcp", "127.0.0.1:1", runtime.DialOptions{}); !errors.Is(err, runtime.ErrConnectionLost) {
+				t.Errorf("a connection gave %v", err)
+			}
+			g.stillborn.Store(false)
+		}
+		return guest.Exec(ctx, ch, argv, opts, rescue)
+	}
+	if result, err := e.Exec(t.Context(), "box", []string{"long"}, runtime.ExecOptions{}); err != nil || result.ExitCode != 0 {
+		t.Errorf("the exec that was under way: %+v, %v", result, err)
+	}
+	mustRun(t, e, runtime.ExecOptions{})
+	if isClosed(s.ended) {
+		t.Error("the session has ended")
+	}
+	if want := "attach session user= privileged=false, attach serve user= privileged=false"; f.calls("attach") != want {
+		t.Errorf("%s, want %s", f.calls("attach"), want)
+	}
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
 	}
 }
 

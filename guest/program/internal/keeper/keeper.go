@@ -25,6 +25,8 @@ type keeper struct {
 	welcome link.Welcome
 	sweep   chan struct{} // a supervisor has ended: look for orphans
 	slots   chan struct{} // one for each supervisor that is connected
+	failed  chan error    // why the sandbox is to end
+	files   unix.Rlimit   // that we may open, unless a command changes it
 
 	mu       sync.Mutex
 	sessions map[int]proc.Process // by their process id
@@ -80,16 +82,19 @@ func Run(dir string) error {
 		welcome: link.Welcome{Dir: []byte(filepath.Clean("/" + dir)), UID: os.Getuid(), GID: os.Getgid()},
 		sweep:   make(chan struct{}, 1),
 		slots:   make(chan struct{}, maxSupervisors),
+		failed:  make(chan error, 3),
 
 		sessions: make(map[int]proc.Process), conns: make(map[*os.File]bool),
 	}
-	failed := make(chan error, 2)
-	go func() { failed <- k.accept(listener) }()
-	go func() { failed <- k.sweeper() }()
+	if err := unix.Prlimit(0, unix.RLIMIT_NOFILE, nil, &k.files); err != nil {
+		return err
+	}
+	go func() { k.fail(k.accept(listener)) }()
+	go func() { k.fail(k.sweeper()) }()
 	stop := make(chan error, 1)
 	go func() { stop <- waitSignal(signals) }()
 	select {
-	case err := <-failed:
+	case err := <-k.failed:
 		return err
 	case err := <-stop:
 		if err != nil {

@@ -4,6 +4,7 @@ package keeper
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -49,12 +50,18 @@ func (k *keeper) accept(listener *os.File) error {
 			return err
 		}
 		if failed != nil { // out of descriptors or memory, or gone again
+			if err := k.deprived(); err != nil {
+				return err
+			}
 			time.Sleep(10 * time.Millisecond)
 			continue
 		}
 		peer, err := k.peer(fd)
 		if err != nil {
 			unix.Close(fd)
+			if err := k.deprived(); err != nil {
+				return err
+			}
 			continue
 		}
 		select {
@@ -63,6 +70,36 @@ func (k *keeper) accept(listener *os.File) error {
 		default:
 			unix.Close(fd)
 		}
+	}
+}
+
+// deprived says whether a command has taken our descriptors away, without which we know nobody and end nothing.
+func (k *keeper) deprived() error {
+	var now unix.Rlimit
+	if err := unix.Prlimit(0, unix.RLIMIT_NOFILE, nil, &now); err != nil || now.Cur < k.files.Cur {
+		return fmt.Errorf("the first process may open %d files, and not %d any more: %w", now.Cur, k.files.Cur, errors.Join(err, unix.EMFILE))
+	}
+	return nil
+}
+
+// lookTime is how long one may fail to look at a process: memory may be short for a moment.
+const lookTime = time.Second
+
+// lives says whether a process is there still. An error is one that stays.
+func (k *keeper) lives(p proc.Process) (bool, error) {
+	for until := time.Now().Add(lookTime); ; time.Sleep(10 * time.Millisecond) {
+		same, err := k.fs.Same(p)
+		if err == nil || time.Now().After(until) {
+			return same, err
+		}
+	}
+}
+
+// fail ends the sandbox: we cannot do what we are there for.
+func (k *keeper) fail(err error) {
+	select {
+	case k.failed <- err:
+	default: // it ends already
 	}
 }
 
@@ -117,8 +154,12 @@ func (k *keeper) serve(conn *os.File, peer proc.Process) {
 	k.keepDeadlines(r, peer)
 	// What it left behind becomes ours a little after its descriptors are closed.
 	for wait := time.Millisecond; ; wait = min(2*wait, 100*time.Millisecond) {
-		same, err := k.fs.Same(peer)
-		if err == nil && !same {
+		same, err := k.lives(peer)
+		if err != nil {
+			k.fail(fmt.Errorf("looking for a supervisor: %w", err))
+			return
+		}
+		if !same {
 			break
 		}
 		time.Sleep(wait)
@@ -141,16 +182,21 @@ func (k *keeper) keepDeadlines(r *bufio.Reader, peer proc.Process) {
 			timer.Stop()
 		}
 		if deadline.Timeout > 0 {
-			timer = time.AfterFunc(deadline.Timeout+link.Grace, func() { k.kill(peer) })
+			timer = time.AfterFunc(max(deadline.Timeout, deadline.Timeout+link.Grace), func() { k.kill(peer) })
 		}
 	}
 }
 
 // kill ends a supervisor that has outlived its deadline, and thereby makes orphans of what it supervised. Its session, if it has one, may have been
-// stopped together with it, and is to tell the host.
+// stopped together with it, and is to tell the host. Where it cannot be looked for, the sandbox ends.
 func (k *keeper) kill(peer proc.Process) {
-	if same, err := k.fs.Same(peer); err == nil && same {
-		_ = unix.Kill(peer.PID, unix.SIGKILL)
+	same, err := k.lives(peer)
+	if err != nil {
+		k.fail(fmt.Errorf("at a deadline: %w", err))
+		return
+	}
+	if same {
+		_ = unix.Kill(peer.PID, unix.SIGKILL) // another user's the host ends
 		if k.isSession(peer.Parent) {
 			_ = unix.Kill(peer.Parent, unix.SIGCONT)
 		}
