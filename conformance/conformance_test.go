@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"regexp"
 	"slices"
 	"strings"
@@ -209,6 +210,11 @@ type acceptingArchives struct{ *fake }
 
 func (acceptingArchives) PutArchive(context.Context, string, string, io.Reader, runtime.PutArchiveOptions) (runtime.PutArchiveResult, error) {
 	return runtime.PutArchiveResult{}, nil
+}
+
+func (acceptingArchives) Dial(context.Context, string, string, string, runtime.DialOptions) (net.Conn, error) {
+	conn, other := net.Pipe()
+	return conn, other.Close()
 }
 
 func TestSelectionAndBound(t *testing.T) {
