@@ -6,11 +6,8 @@ import (
 	"debug/elf"
 	"errors"
 	"io"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -123,24 +120,5 @@ func TestTag(t *testing.T) {
 func TestUnknownArchitecture(t *testing.T) {
 	if _, err := Context("riscv64"); !errors.Is(err, errors.ErrUnsupported) || !strings.Contains(err.Error(), "riscv64") {
 		t.Errorf("%v", err)
-	}
-}
-
-// The links in the image are the tools that the program has.
-func TestTools(t *testing.T) {
-	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" && runtime.GOARCH != "arm64" {
-		t.Skip("the program runs on Linux only")
-	}
-	path := filepath.Join(t.TempDir(), "box")
-	outer := untar(t, readAll(t, runtime.GOARCH))
-	if err := os.WriteFile(path, untar(t, outer["rootfs.tar"].content)["bin/box"].content, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	out, err := exec.Command(path).Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if has := strings.Fields(string(out)); !slices.Equal(has, tools) {
-		t.Errorf("the program (go generate ./builtin) has %q, tools.go says %q", has, tools)
 	}
 }

@@ -41,6 +41,7 @@ func putBreakers() map[string]breaker {
 		"archive/put/replaced-in-one-step": changed(func(p *put) { p.opts.Remove = p.names(noDir) }),
 		"archive/put/appears-whole":        early,
 		"archive/put/file-over-directory":  changed(func(p *put) { p.opts.Remove = p.names(noDir) }),
+		"archive/put/over-device":          changed(func(p *put) { p.opts.Remove = p.names(noDir) }),
 		"archive/put/directory-over-file":  changed(func(p *put) { p.opts.Remove = p.names(isDir) }),
 		"archive/put/existing-directory": puts(func(p put) (runtime.PutArchiveResult, error) {
 			res, err := p.do()
@@ -192,7 +193,13 @@ func getBreakers() map[string]breaker {
 		}),
 		"archive/get/shrinking": func(b *broken) {
 			b.get = func(ctx context.Context, id, path string, w io.Writer, opts runtime.GetArchiveOptions) (runtime.GetArchiveResult, error) {
-				return b.whole.GetArchive(ctx, id, path, &limitedWriter{w: w, n: 16 << 20}, opts)
+				kept := int64(16 << 20)
+				res, _ := b.whole.GetArchive(ctx, id, path, writes(func(p []byte) (int, error) {
+					zeroed := make([]byte, len(p))
+					kept -= int64(copy(zeroed, p[:min(int64(len(p)), kept)]))
+					return w.Write(zeroed)
+				}), opts)
+				return res, nil
 			}
 		},
 		"archive/get/missing":           kind(runtime.ErrFileNotFound),

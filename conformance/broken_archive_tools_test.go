@@ -327,3 +327,8 @@ func readOnlyMounts(b *broken) {
 }
 
 var longAgo = time.Unix(1, 0)
+
+// writes is a writer that is a function.
+type writes func(p []byte) (int, error)
+
+func (w writes) Write(p []byte) (int, error) { return w(p) }

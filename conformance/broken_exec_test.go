@@ -119,9 +119,11 @@ func execBreakers() map[string]breaker {
 			}
 		},
 
-		"exec/env/inherits":    func(b *broken) { b.runOptions(func(opts *runtime.RunOptions) { opts.Env = nil }) },
-		"exec/env/overrides":   options(func(opts *runtime.ExecOptions) { opts.Env = nil }),
-		"exec/env/last-counts": options(func(opts *runtime.ExecOptions) { slices.Reverse(opts.Env) }),
+		"exec/env/inherits":     func(b *broken) { b.runOptions(func(opts *runtime.RunOptions) { opts.Env = nil }) },
+		"exec/env/nothing-else": options(func(opts *runtime.ExecOptions) { opts.Env = append(opts.Env, "container=x") }),
+		"exec/env/home":         options(func(opts *runtime.ExecOptions) { opts.Env = append(opts.Env, "HOME=/root") }),
+		"exec/env/overrides":    options(func(opts *runtime.ExecOptions) { opts.Env = nil }),
+		"exec/env/last-counts":  options(func(opts *runtime.ExecOptions) { slices.Reverse(opts.Env) }),
 		"exec/env/stays-with-its-exec": func(b *broken) {
 			var before []string
 			options(func(opts *runtime.ExecOptions) { opts.Env = append(before, opts.Env...); before = opts.Env })(b)
@@ -144,7 +146,12 @@ func execBreakers() map[string]breaker {
 		}),
 		"exec/user/forms":                         options(func(opts *runtime.ExecOptions) { opts.User, _, _ = strings.Cut(opts.User, ":") }),
 		"exec/user/root-in-another-users-sandbox": options(func(opts *runtime.ExecOptions) { opts.User = "" }),
-		"exec/user/unknown":                       options(func(opts *runtime.ExecOptions) { opts.User = "" }),
+		"exec/user/groups": options(func(opts *runtime.ExecOptions) {
+			if opts.User == "" {
+				opts.User = "0:0"
+			}
+		}),
+		"exec/user/unknown": options(func(opts *runtime.ExecOptions) { opts.User = "" }),
 
 		"exec/stdin/eof": options(func(opts *runtime.ExecOptions) { opts.Stdin = withoutEnd(opts.Stdin) }),
 		"exec/stdin/none": options(func(opts *runtime.ExecOptions) {
@@ -238,7 +245,12 @@ func execBreakers() map[string]breaker {
 		}),
 		"exec/tty/one-stream": options(func(opts *runtime.ExecOptions) { opts.TTY = false }),
 		"exec/tty/eof":        options(func(opts *runtime.ExecOptions) { opts.Stdin = withoutEnd(opts.Stdin) }),
-		"exec/tty/interrupt":  options(func(opts *runtime.ExecOptions) { opts.TTY = false }),
+		"exec/tty/no-stdin": options(func(opts *runtime.ExecOptions) {
+			if opts.Stdin == nil {
+				opts.Stdin = withoutEnd(strings.NewReader(""))
+			}
+		}),
+		"exec/tty/interrupt": options(func(opts *runtime.ExecOptions) { opts.TTY = false }),
 	}
 }
 

@@ -16,7 +16,7 @@ func isolationBreakers() map[string]breaker {
 	}
 	mortal := func(b *broken) {
 		then(b, func(id string, argv []string, _ runtime.ExecOptions, _ *runtime.ExecResult, _ *error) {
-			if argv[1] == "signal" && argv[2] == "9" {
+			if argv[1] == "signals" {
 				_, _ = b.whole.Stop(context.Background(), id, runtime.StopOptions{}) // what fails here fails the case
 			}
 		})
@@ -28,6 +28,7 @@ func isolationBreakers() map[string]breaker {
 		"isolation/no-network":           runWith(func(opts *runtime.RunOptions) { opts.Network = runtime.NetworkDefault }),
 		"isolation/network-default":      runWith(func(opts *runtime.RunOptions) { opts.Network = runtime.NetworkNone }),
 		"isolation/network-unknown":      runWith(func(opts *runtime.RunOptions) { opts.Network = runtime.NetworkNone }),
+		"isolation/network-bridge":       runWith(func(opts *runtime.RunOptions) { opts.Network = runtime.NetworkDefault }),
 		"isolation/capabilities":         runWith(func(opts *runtime.RunOptions) { opts.CapAdd = []string{"CHOWN"} }),
 		"isolation/privileged-calls":     runWith(func(opts *runtime.RunOptions) { opts.CapAdd = []string{"ALL"} }),
 		"isolation/cap-add":              runWith(func(opts *runtime.RunOptions) { opts.CapAdd = append(opts.CapAdd, "CHOWN") }),
@@ -77,6 +78,7 @@ func isolationBreakers() map[string]breaker {
 		"mount/tmpfs":            mountWith(func(m *runtime.Mount) { m.Mode = 0o755 }),
 		"mount/tmpfs-size":       mountWith(func(m *runtime.Mount) { m.SizeBytes *= 2 }),
 		"mount/target-made":      runWith(func(opts *runtime.RunOptions) { opts.Mounts = nil }),
+		"mount/kernel":           mountWith(func(m *runtime.Mount) { m.Target = "/mnt" + m.Target }),
 		"mount/invalid":          kind(runtime.ErrInvalid),
 	}
 }

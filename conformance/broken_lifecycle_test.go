@@ -2,11 +2,13 @@ package conformance
 
 import (
 	"context"
+	"errors"
 	"io"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/sandlot-dev/sandlot/runtime"
 )
@@ -93,6 +95,15 @@ func lifecycleBreakers() map[string]breaker {
 		}),
 		"lifecycle/remove":       notRemoved,
 		"lifecycle/remove-again": kind(runtime.ErrNotFound),
+		"lifecycle/error-id": func(b *broken) {
+			b.error = func(err error) error {
+				var e *runtime.Error
+				if errors.As(err, &e) {
+					e.ID = "the engine's id"
+				}
+				return err
+			}
+		},
 		"lifecycle/ctx-cancelled": func(b *broken) {
 			b.run = func(ctx *context.Context, _ *string, _ *runtime.RunOptions) func(*runtime.RunResult, *error) {
 				*ctx = context.WithoutCancel(*ctx)
@@ -111,10 +122,11 @@ func lifecycleBreakers() map[string]breaker {
 				opts.WorkingDir = "/" + opts.WorkingDir
 			}
 		}),
-		"run/user":         runWith(func(opts *runtime.RunOptions) { opts.User, _, _ = strings.Cut(opts.User, ":") }),
-		"run/user-unknown": runWith(func(opts *runtime.RunOptions) { opts.User = "" }),
-		"run/hostname":     runWith(func(opts *runtime.RunOptions) { opts.Hostname = "" }),
-		"run/labels":       runWith(func(opts *runtime.RunOptions) { delete(opts.Labels, "empty") }),
+		"run/user":           runWith(func(opts *runtime.RunOptions) { opts.User, _, _ = strings.Cut(opts.User, ":") }),
+		"run/user-unknown":   runWith(func(opts *runtime.RunOptions) { opts.User = "" }),
+		"run/root-directory": runWith(func(opts *runtime.RunOptions) { opts.ReadOnlyRoot = true }),
+		"run/hostname":       runWith(func(opts *runtime.RunOptions) { opts.Hostname = "" }),
+		"run/labels":         runWith(func(opts *runtime.RunOptions) { delete(opts.Labels, "empty") }),
 		"run/labels-reserved": runWith(func(opts *runtime.RunOptions) {
 			for k := range opts.Labels {
 				if strings.HasPrefix(k, runtime.LabelPrefix) {
@@ -122,7 +134,12 @@ func lifecycleBreakers() map[string]breaker {
 				}
 			}
 		}),
+		"run/owner": runWith(func(opts *runtime.RunOptions) { opts.LeaseEnd = time.Time{} }),
+		"run/owner-invalid": runWith(func(opts *runtime.RunOptions) {
+			opts.Owner = strings.ReplaceAll(opts.Owner[:min(len(opts.Owner), runtime.MaxOwner)], "\n", "")
+		}),
 		"inspect/running":   inspected(func(c *runtime.Container) { c.Image = c.ImageID }),
+		"inspect/env":       inspected(func(c *runtime.Container) { c.Env = append(c.Env, "HOSTNAME=box") }),
 		"inspect/not-found": kind(runtime.ErrNotFound),
 		"list/labels": func(b *broken) {
 			b.list = func(opts *runtime.ListOptions) func(*[]runtime.Container) {
@@ -214,11 +231,12 @@ func buildBreakers() map[string]breaker {
 				return &runtime.Error{Kind: runtime.ErrBuildFailed, Message: "something went wrong"}
 			}
 		},
-		"build/missing-file":       kind(runtime.ErrBuildFailed),
-		"build/log":                buildWith(func(opts *runtime.BuildOptions) { opts.Log = nil }),
-		"build/no-cache":           buildWith(func(opts *runtime.BuildOptions) { opts.NoCache = false }),
-		"build/dockerfile/missing": func(b *broken) { kind(runtime.ErrInvalid)(b) },
-		"build/dockerfile/named":   buildWith(func(opts *runtime.BuildOptions) { opts.Dockerfile = "" }),
+		"build/missing-file":        kind(runtime.ErrBuildFailed),
+		"build/dockerfile/nonsense": kind(runtime.ErrBuildFailed),
+		"build/log":                 buildWith(func(opts *runtime.BuildOptions) { opts.Log = nil }),
+		"build/no-cache":            buildWith(func(opts *runtime.BuildOptions) { opts.NoCache = false }),
+		"build/dockerfile/missing":  func(b *broken) { kind(runtime.ErrInvalid)(b) },
+		"build/dockerfile/named":    buildWith(func(opts *runtime.BuildOptions) { opts.Dockerfile = "" }),
 		"build/dockerfile/containerfile": buildWith(func(opts *runtime.BuildOptions) {
 			if opts.Dockerfile == "" {
 				opts.Dockerfile = "Dockerfile"

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/sandlot-dev/sandlot/internal/foreign"
 	"github.com/sandlot-dev/sandlot/runtime"
 )
 
@@ -18,6 +20,7 @@ type whole interface {
 	runtime.Stopper
 	runtime.ImageRemover
 	runtime.VolumeRemover
+	runtime.Dialer
 }
 
 // broken is a real runtime that breaks one rule. Each func takes the place of one method; error changes what any of them returns.
@@ -35,6 +38,7 @@ type broken struct {
 	stop    func(*runtime.StopOptions) (skip bool)
 	start   func(ctx context.Context, id string) (error, bool)
 	close   func() error
+	dial    func(ctx context.Context, id, network, address string, opts runtime.DialOptions) (net.Conn, error)
 	// removeImage says that the image is gone.
 	removeImage func() bool
 	error       func(error) error
@@ -55,6 +59,14 @@ func (m *made) add(list *[]string, name string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	*list = append(*list, name)
+}
+
+func (b *broken) Dial(ctx context.Context, id, network, address string, opts runtime.DialOptions) (net.Conn, error) {
+	if b.dial != nil {
+		return b.dial(ctx, id, network, address, opts)
+	}
+	conn, err := b.whole.Dial(ctx, id, network, address, opts)
+	return conn, b.fault(err)
 }
 
 func (b *broken) fault(err error) error {
@@ -212,7 +224,7 @@ type breaker func(b *broken)
 // breakers maps the id of each case to a runtime that breaks its rule.
 func breakers() map[string]breaker {
 	out := map[string]breaker{}
-	for _, group := range []map[string]breaker{execBreakers(), timeoutBreakers(), lifecycleBreakers(), buildBreakers(), isolationBreakers(), portBreakers(), putBreakers(), getBreakers()} {
+	for _, group := range []map[string]breaker{execBreakers(), nextExecBreakers(), timeoutBreakers(), lifecycleBreakers(), buildBreakers(), isolationBreakers(), portBreakers(), dialBreakers(), putBreakers(), getBreakers()} {
 		for id, b := range group {
 			out[id] = b
 		}
@@ -262,7 +274,7 @@ func TestEveryCaseFailsOnABrokenRuntime(t *testing.T) {
 func failsOn(t *testing.T, engine testEngine, rt runtime.Runtime, image string, c Case, breaks breaker) {
 	made := &made{}
 	cfg := Config{
-		Image: image, CaseTimeout: 15 * time.Second, Foreign: engine.foreign,
+		Image: image, CaseTimeout: 15 * time.Second, Foreign: foreign.Make,
 		Open: func(ctx context.Context) (runtime.Runtime, error) {
 			rt, err := engine.open(ctx)
 			if err != nil {

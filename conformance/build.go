@@ -63,7 +63,7 @@ func (t *T) imageTag() string { return "localhost/sandlot-conformance/" + t.toke
 func (t *T) imageRemover() runtime.ImageRemover {
 	r, ok := t.Runtime().(runtime.ImageRemover)
 	if !ok {
-		t.undeclared()
+		t.undeclared("runtime.ImageRemover", noInterface)
 	}
 	return r
 }

@@ -26,9 +26,9 @@ type Case struct {
 // Cases are all cases, in the order of their groups.
 func Cases() []Case {
 	return slices.Concat(
-		execCases(), execOptionCases(), streamCases(), ttyCases(), timeoutCases(),
+		execCases(), execOptionCases(), nextExecCases(), streamCases(), ttyCases(), timeoutCases(),
 		lifecycleCases(), runCases(), stopCases(), buildCases(),
-		isolationCases(), guestCases(), mountCases(), portCases(),
+		isolationCases(), guestCases(), mountCases(), portCases(), dialCases(),
 		archiveCases(),
 	)
 }

@@ -96,6 +96,19 @@ func putReplaceCases() []Case {
 			},
 		},
 		{
+			ID: "archive/put/over-device", Contract: contractPutOptions,
+			Rule: "Nothing takes the place of a device: ErrInvalid.",
+			Run: func(t *T) {
+				id := t.Run(runtime.RunOptions{})
+				want := t.Files(id, "", "/dev/null", "/dev/zero")
+				for _, e := range []entry{fileEntry("null", "x"), linkEntry("zero", "null"), dirEntry("null"), fileEntry("null/f", "x")} {
+					_, err := t.Put(id, "/dev", runtime.PutArchiveOptions{}, e)
+					t.ErrorIs("put", err, runtime.ErrInvalid)
+					t.Equal("what is there", t.Files(id, "", "/dev/null", "/dev/zero"), want)
+				}
+			},
+		},
+		{
 			ID: "archive/put/directory-over-file", Contract: contractPutOptions,
 			Rule: "A directory never takes the place of a file, nor of a link to one: ErrInvalid.",
 			Run: func(t *T) {

@@ -3,6 +3,7 @@ package conformance
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 
@@ -63,7 +64,7 @@ func buildCases() []Case {
 				t.ErrorIs("build", err, runtime.ErrBuildFailed)
 				var e *runtime.Error
 				if errors.As(err, &e) {
-					t.True(strings.Contains(e.Log, "words-of-the-step"), "Error.Log", e.Log, "the output of the step in it")
+					t.True(strings.Contains(e.Log, "words-of-the-step"), "Error.Log, Message", []string{e.Log, e.Message}, "the output of the step in it")
 					t.True(len(e.Log) <= 4096, "the length of Error.Log", len(e.Log), "4 KiB at most")
 				}
 			},
@@ -74,6 +75,16 @@ func buildCases() []Case {
 			Run: func(t *T) {
 				_, err := t.TryBuild(runtime.BuildOptions{}, t.dockerfile("FROM scratch\nCOPY missing /\n"))
 				t.ErrorIs("build", err, runtime.ErrBuildFailed)
+			},
+		},
+		{
+			ID: "build/dockerfile/nonsense", Contract: contractBuild,
+			Rule: "A build of a Dockerfile that cannot be understood is ErrBuildFailed.",
+			Run: func(t *T) {
+				for _, content := range []string{"FROM scratch\nNOSUCH instruction\n", "FROM scratch\nCOPY Dockerfile\n", "FROM scratch\nENV\n"} {
+					_, err := t.TryBuild(runtime.BuildOptions{}, fileEntry("Dockerfile", content))
+					t.ErrorIs(fmt.Sprintf("build of %q", content), err, runtime.ErrBuildFailed)
+				}
 			},
 		},
 		{
@@ -147,8 +158,10 @@ func buildCases() []Case {
 			ID: "build/target-missing", Contract: contractBuildOptions + ".Target",
 			Rule: "A stage that is not there is ErrInvalid.",
 			Run: func(t *T) {
-				_, err := t.TryBuild(runtime.BuildOptions{Target: "none"}, t.dockerfile("FROM scratch AS first\nCOPY Dockerfile /\n"))
-				t.ErrorIs("build", err, runtime.ErrInvalid)
+				for _, target := range []string{"none", "0"} {
+					_, err := t.TryBuild(runtime.BuildOptions{Target: target}, t.dockerfile("FROM scratch AS first\nCOPY Dockerfile /\n"))
+					t.ErrorIs("build of "+target, err, runtime.ErrInvalid)
+				}
 			},
 		},
 		{

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sandlot-dev/sandlot/conformance/internal/answer"
@@ -19,6 +20,34 @@ func execOptionCases() []Case {
 				env := answerOf[answer.Self](t, id, runtime.ExecOptions{}, "self").Env
 				t.Equal("FROM_IMAGE", valuesOf(env, "FROM_IMAGE"), []string{"yes"})
 				t.Equal("FROM_RUN", valuesOf(env, "FROM_RUN"), []string{"run"})
+			},
+		},
+		{
+			ID: "exec/env/nothing-else", Contract: contractExecOptions + ".Env",
+			Rule: "Besides what the image and the options set, a command has PATH, its user's HOME and HOSTNAME, and nothing that an engine adds.",
+			Run: func(t *T) {
+				id := t.Run(runtime.RunOptions{Env: []string{"FROM_RUN=run"}})
+				got := answerOf[answer.Self](t, id, runtime.ExecOptions{Env: []string{"OWN=1"}}, "self")
+				env := got.Env
+				t.Equal("HOSTNAME", valuesOf(env, "HOSTNAME"), []string{got.Hostname})
+				var names []string
+				for _, e := range env {
+					name, _, _ := strings.Cut(e, "=")
+					names = append(names, name)
+				}
+				slices.Sort(names)
+				t.Equal("the names of the variables", names, []string{"FROM_IMAGE", "FROM_RUN", "HOME", "HOSTNAME", "OWN", "PATH"})
+			},
+		},
+		{
+			ID: "exec/env/home", Contract: contractExecOptions + ".Env", Needs: user,
+			Rule: "HOME is the user's home directory, and / for a user that the image does not know.",
+			Run: func(t *T) {
+				id := t.Run(runtime.RunOptions{})
+				for user, home := range map[string]string{"": "/root", workerName: "/home/" + workerName, "12345": "/"} {
+					env := answerOf[answer.Self](t, id, runtime.ExecOptions{User: user}, "self").Env
+					t.Equal("HOME of user "+user, valuesOf(env, "HOME"), []string{home})
+				}
 			},
 		},
 		{
@@ -134,11 +163,28 @@ func execOptionCases() []Case {
 			},
 		},
 		{
+			ID: "exec/user/groups", Contract: contractExecOptions + ".User", Needs: []runtime.Capability{runtime.CapabilityUser, runtime.CapabilityBuild},
+			Rule: "A user is in all groups of the image that list it, also where neither the image nor the options name the user.",
+			Run: func(t *T) {
+				image := t.Built(runtime.BuildOptions{}, t.dockerfile("FROM scratch\nADD root.tar /\nCOPY group /etc/group\n"), t.rootEntry(),
+					fileEntry("group", "root:x:0:\nworker:x:1000:\nmore:x:3000:worker,root\nmost:x:3001:worker\n"))
+				res, err := t.TryRun(image, runtime.RunOptions{})
+				t.NoError("run", err)
+				for user, want := range map[string][]int{"": {3000}, workerName: {3000, 3001}} {
+					got := answerOf[answer.Self](t, res.ID, runtime.ExecOptions{User: user}, "self")
+					groups := slices.DeleteFunc(got.Groups, func(g int) bool { return g == got.GID })
+					slices.Sort(groups)
+					t.Equal("the groups of user "+user, groups, want)
+				}
+				t.Equal("the user in an inspect", t.Inspect(res.ID).User, "")
+			},
+		},
+		{
 			ID: "exec/user/unknown", Contract: contractExec, Needs: user,
 			Rule: "An unknown user is ErrInvalid, and nothing has run.",
 			Run: func(t *T) {
 				id := t.Run(runtime.RunOptions{})
-				for _, u := range []string{"nobody-knows", workerName + ":no-such-group"} {
+				for _, u := range []string{"nobody-knows", workerName + ":no-such-group", "2147483648", "0:2147483648"} {
 					out := t.Exec(id, runtime.ExecOptions{User: u}, "write", "/tmp/ran", "yes")
 					t.ErrorIs("exec as "+u, out.Err, runtime.ErrInvalid)
 					t.NotRun(id)

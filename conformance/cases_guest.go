@@ -25,12 +25,11 @@ func guestCases() []Case {
 	signals := func(opts runtime.RunOptions) func(t *T) {
 		return func(t *T) {
 			id := t.Run(opts)
-			for signal := 1; signal <= 64; signal++ {
-				t.Exec(id, runtime.ExecOptions{}, "signal", fmt.Sprint(signal), "1") // what comes of it is not the question
-			}
+			t.Exec(id, runtime.ExecOptions{}, "signals", "1", "64", "1") // what comes of it is not the question
 			t.Equal("the state", t.Inspect(id).State, runtime.StateRunning)
 			t.Equal("an exec afterwards", t.MustExec(id, runtime.ExecOptions{}, "say", "alive", ""), "alive")
-			t.Equal("the state of the first process", t.stateOf(id, 1), "S")
+			state := t.stateOf(id, 1)
+			t.True(state == "S" || state == "R", "the state of the first process", state, "S or, when it has just something to do, R")
 		}
 	}
 	return []Case{

@@ -15,42 +15,22 @@ func hostileTimeoutCases() []Case {
 		{
 			ID: "timeout/hostile/kills-all", Contract: contractExec,
 			Rule: "A command that sends SIGKILL to everything it may signal saves nothing of its tree.",
-			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
-				out := t.Exec(id, runtime.ExecOptions{Timeout: deadline}, "signal-all", "9", t.token)
-				t.Ended(out)
-				t.EventuallyGone(id, t.token)
-				t.Equal("the state", t.Inspect(id).State, runtime.StateRunning)
-			},
+			Run:  func(t *T) { t.endsItself(runtime.ExecOptions{Timeout: deadline}, "signal-all", "9", t.token) },
 		},
 		{
 			ID: "timeout/hostile/stops-all", Contract: contractExec,
 			Rule: "A command that sends SIGSTOP to everything it may signal is killed at its deadline all the same.",
-			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
-				t.TimesOut(t.Exec(id, runtime.ExecOptions{Timeout: deadline}, "signal-all", "19", t.token))
-				t.EventuallyGone(id, t.token)
-			},
+			Run:  func(t *T) { t.endsAtDeadline("signal-all", "19", t.token) },
 		},
 		{
 			ID: "timeout/hostile/kills-supervisor", Contract: contractExec,
 			Rule: "A tree whose supervisor was killed is killed too, and the exec ends.",
-			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
-				out := t.Exec(id, runtime.ExecOptions{}, "supervisor", "9", t.token)
-				t.Ended(out)
-				t.EventuallyGone(id, t.token)
-				t.Equal("the state", t.Inspect(id).State, runtime.StateRunning)
-			},
+			Run:  func(t *T) { t.endsItself(runtime.ExecOptions{}, "supervisor", "9", t.token) },
 		},
 		{
 			ID: "timeout/hostile/stops-supervisor", Contract: contractExec,
 			Rule: "A command that stops its supervisor is killed at its deadline with its tree.",
-			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
-				t.TimesOut(t.Exec(id, runtime.ExecOptions{Timeout: deadline}, "supervisor", "19", t.token))
-				t.EventuallyGone(id, t.token)
-			},
+			Run:  func(t *T) { t.endsAtDeadline("supervisor", "19", t.token) },
 		},
 		{
 			ID: "timeout/hostile/stops-supervisor-ctx", Contract: contractExec,
@@ -76,6 +56,20 @@ func hostileTimeoutCases() []Case {
 			},
 		},
 	}
+}
+
+// endsItself runs a command that takes its supervisor away, and the sandbox goes on.
+func (t *T) endsItself(opts runtime.ExecOptions, args ...string) {
+	id := t.Run(runtime.RunOptions{})
+	t.Ended(t.Exec(id, opts, args...))
+	t.EventuallyGone(id, t.token)
+	t.Equal("the state", t.Inspect(id).State, runtime.StateRunning)
+}
+
+func (t *T) endsAtDeadline(args ...string) {
+	id := t.Run(runtime.RunOptions{})
+	t.TimesOut(t.Exec(id, runtime.ExecOptions{Timeout: deadline}, args...))
+	t.EventuallyGone(id, t.token)
 }
 
 // TimesOut asserts the end that a deadline makes.

@@ -52,6 +52,15 @@ func isolationCases() []Case {
 			},
 		},
 		{
+			ID: "isolation/network-bridge", Contract: contractRunOptions + ".Network", Needs: []runtime.Capability{runtime.CapabilityNetwork},
+			Rule: "The network bridge, which Docker alone has, is ErrInvalid.",
+			Run: func(t *T) {
+				_, err := t.TryRun(t.Image(), runtime.RunOptions{Name: t.Name(), Network: "bridge"})
+				t.ErrorIs("run", err, runtime.ErrInvalid)
+				t.noSandbox(t.Name())
+			},
+		},
+		{
 			ID: "isolation/capabilities", Contract: contractRunOptions, Needs: []runtime.Capability{runtime.CapabilityDropCaps},
 			Rule: "A command has no Linux capability, and cannot gain one.",
 			Run: func(t *T) {

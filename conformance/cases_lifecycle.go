@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/sandlot-dev/sandlot/conformance/internal/answer"
 	"github.com/sandlot-dev/sandlot/runtime"
@@ -137,9 +138,9 @@ func lifecycleCases() []Case {
 		},
 		{
 			ID: "lifecycle/name/invalid", Contract: contractRunOptions + ".Name",
-			Rule: "A name of other characters than letters, digits, '_', '.' and '-' is ErrInvalid.",
+			Rule: "A name of other characters than letters, digits, '_', '.' and '-', or not of 2 to 200, is ErrInvalid.",
 			Run: func(t *T) {
-				for _, name := range []string{"a b", "a/b", "-a", ".a", "ä", "a:b"} {
+				for _, name := range []string{"a b", "a/b", "-a", ".a", "ä", "a:b", "a", strings.Repeat("a", 201)} {
 					_, err := t.TryRun(t.Image(), runtime.RunOptions{Name: name})
 					t.ErrorIs("run", err, runtime.ErrInvalid)
 				}
@@ -165,6 +166,20 @@ func lifecycleCases() []Case {
 				_, err := t.Runtime().Remove(t.ctx, id, runtime.RemoveOptions{})
 				t.ErrorIs("remove", err, runtime.ErrNotFound)
 				t.noSandbox(id)
+			},
+		},
+		{
+			ID: "lifecycle/error-id", Contract: "runtime.Error.ID",
+			Rule: "An error names the sandbox or the image as the caller did.",
+			Run: func(t *T) {
+				id := t.Run(runtime.RunOptions{Name: t.Name()})
+				t.Remove(id)
+				for _, given := range []string{id, t.Name()} {
+					t.named("exec", t.Exec(given, runtime.ExecOptions{}, "exit", "0").Err, given)
+				}
+				image := "localhost/sandlot-conformance/none:" + t.token
+				_, err := t.TryRun(image, runtime.RunOptions{})
+				t.named("run", err, image)
 			},
 		},
 		{
@@ -208,13 +223,24 @@ func (t *T) noSandbox(id string) {
 	t.ErrorIs("inspecting "+id, err, runtime.ErrNotFound)
 }
 
+// named asserts that an error has what the caller called the thing that it is about.
+func (t *T) named(what string, err error, called string) {
+	var e *runtime.Error
+	if t.True(errors.As(err, &e), what, err, "a *runtime.Error") {
+		t.Equal(what+": the error's ID", e.ID, called)
+	}
+}
+
 // foreign has a container made that is not Sandlot's. Where the configuration has no way to, the case ends.
 func (t *T) foreign(name string) {
+	const missing = "conformance.Config.Foreign"
 	if t.suite.cfg.Foreign == nil {
-		t.Logf("not asked for: Config.Foreign is nil")
-		t.undeclared()
+		t.undeclared(missing, "this run has no means to make a container that is not Sandlot's")
 	}
-	remove, err := t.suite.cfg.Foreign(t.ctx, t.Image(), name)
+	remove, err := t.suite.cfg.Foreign(t.ctx, t.Info().URL, t.Image(), name)
+	if errors.Is(err, runtime.ErrUnsupported) {
+		t.undeclared(missing, err.Error())
+	}
 	t.NoError("making a container that is not Sandlot's", err)
 	t.Cleanup(remove)
 }

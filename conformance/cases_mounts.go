@@ -61,7 +61,7 @@ func mountCases() []Case {
 			Run: func(t *T) {
 				remover, ok := t.Runtime().(runtime.VolumeRemover)
 				if !ok {
-					t.undeclared()
+					t.undeclared("runtime.VolumeRemover", noInterface)
 				}
 				remove := func(name string) error {
 					t.Input("remove volume %s", name)
@@ -83,7 +83,11 @@ func mountCases() []Case {
 			Run: func(t *T) {
 				id := t.Run(runtime.RunOptions{Mounts: []runtime.Mount{{Type: runtime.MountBind, Source: "/usr", Target: "/mnt/host", ReadOnly: true}}})
 				t.Equal("what is at a directory of the host's", t.Lstat(id, "/mnt/host/bin").Type, "dir")
-				got := answerOf[answer.Attempt](t, id, runtime.ExecOptions{}, "try", "create", "/mnt/host/sandlot-conformance")
+				file := "/mnt/host/sandlot-conformance-" + t.token // of this run's own: one that another left is an answer of its own
+				got := answerOf[answer.Attempt](t, id, runtime.ExecOptions{}, "try", "create", file)
+				if got.Err == "" {
+					t.MustExec(id, runtime.ExecOptions{}, "remove", file) // from the host
+				}
 				t.True(strings.Contains(got.Err, "read-only"), "creating a file", got.Err, "read-only file system")
 			},
 		},
@@ -126,23 +130,36 @@ func mountCases() []Case {
 			},
 		},
 		{
+			ID: "mount/kernel", Contract: contractMount + ".Target", Needs: tmpfs,
+			Rule: "A mount at /dev, or at or below /proc and /sys, is ErrInvalid, and nothing of the sandbox is left.",
+			Run: func(t *T) {
+				for _, target := range []string{"/proc", "/proc/self", "/sys", "/sys/fs/cgroup", "/dev", "/dev/"} {
+					m := []runtime.Mount{{Type: runtime.MountTmpfs, Target: target}}
+					_, err := t.TryRun(t.Image(), runtime.RunOptions{Name: t.Name(), Mounts: m})
+					t.ErrorIs("run with a tmpfs at "+target, err, runtime.ErrInvalid)
+					t.noSandbox(t.Name())
+				}
+			},
+		},
+		{
 			ID: "mount/invalid", Contract: contractMount,
 			Rule: "Mounts that make no sense are ErrInvalid: a relative or repeated target, one at the guest's, a size or mode that is not a tmpfs', an unknown type.",
 			Run: func(t *T) {
 				tmp := runtime.Mount{Type: runtime.MountTmpfs, Target: "/mnt/a"}
 				for what, mounts := range map[string][]runtime.Mount{
-					"relative":          {{Type: runtime.MountTmpfs, Target: "mnt/a"}},
-					"no target":         {{Type: runtime.MountTmpfs}},
-					"repeated":          {tmp, tmp},
-					"repeated, unclean": {tmp, {Type: runtime.MountTmpfs, Target: "/mnt//a/"}},
-					"the guest's":       {{Type: runtime.MountTmpfs, Target: "/.sandlot"}},
-					"below the guest's": {{Type: runtime.MountTmpfs, Target: "/.sandlot/x"}},
-					"size of a volume":  {{Type: runtime.MountVolume, Target: "/mnt/a", SizeBytes: 1 << 20}},
-					"mode of a bind":    {{Type: runtime.MountBind, Source: "/usr", Target: "/mnt/a", Mode: 0o700}},
-					"relative source":   {{Type: runtime.MountBind, Source: "usr", Target: "/mnt/a"}},
-					"source of a tmpfs": {{Type: runtime.MountTmpfs, Source: "x", Target: "/mnt/a"}},
-					"unknown type":      {{Type: "nfs", Target: "/mnt/a"}},
-					"the whole root":    {{Type: runtime.MountTmpfs, Target: "/"}},
+					"relative":               {{Type: runtime.MountTmpfs, Target: "mnt/a"}},
+					"no target":              {{Type: runtime.MountTmpfs}},
+					"repeated":               {tmp, tmp},
+					"repeated, unclean":      {tmp, {Type: runtime.MountTmpfs, Target: "/mnt//a/"}},
+					"the guest's":            {{Type: runtime.MountTmpfs, Target: "/.sandlot"}},
+					"below the guest's":      {{Type: runtime.MountTmpfs, Target: "/.sandlot/x"}},
+					"read-only without name": {{Type: runtime.MountVolume, Target: "/mnt/a", ReadOnly: true}},
+					"size of a volume":       {{Type: runtime.MountVolume, Target: "/mnt/a", SizeBytes: 1 << 20}},
+					"mode of a bind":         {{Type: runtime.MountBind, Source: "/usr", Target: "/mnt/a", Mode: 0o700}},
+					"relative source":        {{Type: runtime.MountBind, Source: "usr", Target: "/mnt/a"}},
+					"source of a tmpfs":      {{Type: runtime.MountTmpfs, Source: "x", Target: "/mnt/a"}},
+					"unknown type":           {{Type: "nfs", Target: "/mnt/a"}},
+					"the whole root":         {{Type: runtime.MountTmpfs, Target: "/"}},
 				} {
 					_, err := t.TryRun(t.Image(), runtime.RunOptions{Mounts: mounts})
 					if !t.Has(runtime.CapabilityBinds) && errors.Is(err, runtime.ErrUnsupported) {

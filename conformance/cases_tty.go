@@ -76,6 +76,16 @@ func ttyCases() []Case {
 			},
 		},
 		{
+			ID: "exec/tty/no-stdin", Contract: contractExecOptions + ".Stdin", Needs: tty,
+			Rule: "With a TTY too, no Stdin is an empty one: a command that reads it comes to its end.",
+			Run: func(t *T) {
+				out := t.Exec(t.Run(runtime.RunOptions{}), runtime.ExecOptions{TTY: true}, "sum")
+				t.Equal("the error", out.Err, nil)
+				t.Equal("the exit code", out.ExitCode, 0)
+				t.True(strings.Contains(out.Stdout, `"bytes":0,`), "the output", out.Stdout, "0 bytes, read to the end")
+			},
+		},
+		{
 			ID: "exec/tty/interrupt", Contract: contractExecOptions + ".TTY", Needs: tty,
 			Rule: "The terminal is the command's controlling one: ^C in Stdin interrupts it.",
 			Run: func(t *T) {

@@ -25,8 +25,8 @@ type Config struct {
 	// and removed again.
 	Image string
 	// Foreign makes a container of the image that is not Sandlot's, with the engine's own means, and returns what removes
-	// it. Nil: that Sandlot leaves such containers alone is not tested.
-	Foreign func(ctx context.Context, image, name string) (remove func(context.Context) error, err error)
+	// it. url is the one of the runtime's Info. Nil, or ErrUnsupported: that Sandlot leaves such containers alone is not tested.
+	Foreign func(ctx context.Context, url, image, name string) (remove func(context.Context) error, err error)
 	// Dial reaches an address on the engine's host. Nil: the engine runs on this host.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Log gets a line for each case as it ends. Nil discards. Run logs to the test instead.

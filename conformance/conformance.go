@@ -17,11 +17,15 @@ func Check(ctx context.Context, cfg Config) (Report, error) {
 }
 
 func check(ctx context.Context, cfg Config, cases []Case) (report Report, err error) {
+	start := time.Now()
 	s, err := open(ctx, cfg)
 	if err != nil {
 		return Report{}, err
 	}
-	defer func() { err = errors.Join(err, s.close()) }()
+	defer func() {
+		err = errors.Join(err, s.close())
+		report.Duration = Duration(time.Since(start))
+	}()
 	selected := s.cfg.selected(cases)
 	results := make([]Result, len(selected))
 	begun := 0
@@ -39,7 +43,7 @@ func check(ctx context.Context, cfg Config, cases []Case) (report Report, err er
 		})
 	}
 	wg.Wait()
-	return Report{Runtime: s.info, Results: results[:begun]}, ctx.Err()
+	return Report{Runtime: s.info, Started: start.UTC(), Results: results[:begun]}, ctx.Err()
 }
 
 // Run runs the cases that cfg selects as subtests of t, named by their ids, and reports on them.
@@ -50,6 +54,7 @@ func Run(t *testing.T, cfg Config) Report {
 
 func run(t *testing.T, cfg Config, cases []Case) Report {
 	t.Helper()
+	start := time.Now()
 	s, err := open(t.Context(), cfg)
 	if err != nil {
 		t.Fatalf("conformance: %v", err)
@@ -78,7 +83,7 @@ func run(t *testing.T, cfg Config, cases []Case) Report {
 		})
 	}
 	root.run(t)
-	report := Report{Runtime: s.info}
+	report := Report{Runtime: s.info, Started: start.UTC(), Duration: Duration(time.Since(start))}
 	for i, r := range results {
 		if ran[i] {
 			report.Results = append(report.Results, r)

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"net"
 	"regexp"
 	"slices"
 	"strings"
@@ -159,8 +161,9 @@ func TestUndeclared(t *testing.T) {
 		}
 		return runtime.ExecResult{}, nil
 	}
-	if got := one(t, f, Config{}, c); got.Outcome != Unsupported {
-		t.Errorf("refused: got %s %v, want unsupported", got.Outcome, got.Messages)
+	f.capabilities[runtime.CapabilityTTY] = runtime.Support{Reason: "none here"}
+	if got := one(t, f, Config{}, c); got.Outcome != Unsupported || got.Missing != "tty" || got.Reason != "none here" {
+		t.Errorf("refused: got %+v, want unsupported, and why", got)
 	}
 	f = newFake()
 	delete(f.capabilities, runtime.CapabilityTTY)
@@ -207,6 +210,11 @@ type acceptingArchives struct{ *fake }
 
 func (acceptingArchives) PutArchive(context.Context, string, string, io.Reader, runtime.PutArchiveOptions) (runtime.PutArchiveResult, error) {
 	return runtime.PutArchiveResult{}, nil
+}
+
+func (acceptingArchives) Dial(context.Context, string, string, string, runtime.DialOptions) (net.Conn, error) {
+	conn, other := net.Pipe()
+	return conn, other.Close()
 }
 
 func TestSelectionAndBound(t *testing.T) {
@@ -268,6 +276,26 @@ func TestTable(t *testing.T) {
 				t.Errorf("%s is a group, because of %s, and a case", id, other)
 			}
 		}
+	}
+}
+
+func TestNoForeign(t *testing.T) {
+	for name, cfg := range map[string]Config{
+		"nil": {},
+		"refused": {Foreign: func(context.Context, string, string, string) (func(context.Context) error, error) {
+			return nil, fmt.Errorf("%w: elsewhere", runtime.ErrUnsupported)
+		}},
+	} {
+		got := one(t, newFake(), cfg, Case{Run: func(t *T) { t.foreign("x"); t.Errorf("not reached") }})
+		if got.Outcome != Unsupported || got.Missing != "conformance.Config.Foreign" || got.Reason == "" {
+			t.Errorf("%s: got %+v, want unsupported, and why", name, got)
+		}
+	}
+	failing := Config{Foreign: func(context.Context, string, string, string) (func(context.Context) error, error) {
+		return nil, errors.New("broken")
+	}}
+	if got := one(t, newFake(), failing, Case{Run: func(t *T) { t.foreign("x") }}); got.Outcome != Failed {
+		t.Errorf("failing: got %s, want failed", got.Outcome)
 	}
 }
 

@@ -40,6 +40,20 @@ func ImageContext(arch string) (io.Reader, error) {
 	return newTar(fileEntry("Dockerfile", imageDockerfile), fileEntry("root.tar", string(root)))
 }
 
+// An Image is an image for runtimes that have images from elsewhere: a root file system, and what an image says besides.
+type Image struct {
+	Root       []byte // a tar
+	Env        []string
+	WorkingDir string
+	Entrypoint []string // what no sandbox runs
+}
+
+// ImageContent is the suite's image without a Dockerfile, for runtimes that cannot build one. Errors are those of [ImageContext].
+func ImageContent(arch string) (Image, error) {
+	root, err := imageRoot(arch)
+	return Image{Root: root, Env: []string{imageEnv}, WorkingDir: imageWorkingDir, Entrypoint: []string{probePath, "exit", "3"}}, err
+}
+
 // imageRoot is the root file system of the suite's image, as a tar.
 func imageRoot(arch string) ([]byte, error) {
 	program, err := probeProgram(arch)

@@ -34,6 +34,16 @@ func refused(t *T, c runtime.Capability) {
 		t.Input("build")
 		_, err := t.Runtime().Build(t.ctx, strings.NewReader(""), runtime.BuildOptions{})
 		t.ErrorIs("Build, without the capability", err, runtime.ErrUnsupported)
+	case runtime.CapabilityDial:
+		id := t.Run(runtime.RunOptions{})
+		if dialer, is := t.Runtime().(runtime.Dialer); is { // else nobody can ask for it
+			t.Input("dial")
+			conn, err := dialer.Dial(t.ctx, id, "tcp", "127.0.0.1:8080", runtime.DialOptions{})
+			if err == nil {
+				conn.Close()
+			}
+			t.ErrorIs("Dial, without the capability", err, runtime.ErrUnsupported)
+		}
 	default:
 		t.Fatalf("the suite does not know how to ask for %s", c)
 	}

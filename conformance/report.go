@@ -6,10 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
 	"time"
-
-	"github.com/jstemmer/go-junit-report/v2/junit"
 
 	"github.com/sandlot-dev/sandlot/runtime"
 )
@@ -47,14 +44,29 @@ type Result struct {
 	Contract string   `json:"contract"`
 	Outcome  Outcome  `json:"outcome"`
 	Duration Duration `json:"seconds"`
+	// Missing is what an unsupported case needs and the runtime does not declare: a capability, or an interface or field by its Go name.
+	// Reason says why it is missing, where that is known.
+	Missing string `json:"missing,omitempty"`
+	Reason  string `json:"reason,omitempty"`
+	// Messages are for people. Those of a failed case say what was wrong.
 	Messages []string `json:"messages,omitempty"`
 }
 
-// A Report is what became of the cases on one runtime. Its JSON form is stable.
+// A Report is what became of the cases on one runtime.
+//
+// Its JSON form is described by docs/conformance-report.schema.json and is stable: fields may come, none goes or changes its meaning
+// while [ReportSchema] stays the same.
 type Report struct {
 	Runtime runtime.Info `json:"runtime"`
-	Results []Result     `json:"results"`
+	// Started is when the suite opened the runtime, Duration how long it took in all. Cases run side by side.
+	Started  time.Time `json:"started"`
+	Duration Duration  `json:"seconds"`
+	// Results are in the order of Cases.
+	Results []Result `json:"results"`
 }
+
+// ReportSchema is the version of a Report's JSON form, which is its field "schema".
+const ReportSchema = 1
 
 // Count is how many cases had an outcome.
 func (r Report) Count(o Outcome) int {
@@ -99,57 +111,34 @@ func (r Report) WriteText(w io.Writer) error {
 	return err
 }
 
+// The JSON form of a Report.
+type reportJSON struct {
+	Schema int `json:"schema"`
+	Report
+}
+
 // WriteJSON writes the report as one JSON object.
 func (r Report) WriteJSON(w io.Writer) error {
 	if r.Results == nil {
 		r.Results = []Result{}
 	}
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(r)
-}
-
-// WriteJUnit writes the report as JUnit XML: one suite, of which refused cases are skipped ones.
-func (r Report) WriteJUnit(w io.Writer) error {
-	suite := junit.Testsuite{Name: r.engine(), Package: "conformance"}
-	suite.AddProperty("runtime", r.Runtime.Runtime)
-	suite.AddProperty("version", r.Runtime.Version)
-	suite.AddProperty("apiVersion", r.Runtime.APIVersion)
-	suite.AddProperty("os", r.Runtime.OS)
-	suite.AddProperty("arch", r.Runtime.Arch)
-	suite.AddProperty("kernel", r.Runtime.Kernel)
-	suite.AddProperty("rootless", strconv.FormatBool(r.Runtime.Rootless))
-	var total time.Duration
-	for _, result := range r.Results {
-		d := time.Duration(result.Duration)
-		total += d
-		c := junit.Testcase{Name: result.ID, Classname: "conformance", Time: junitSeconds(d)}
-		switch result.Outcome {
-		case Failed:
-			c.Failure = &junit.Result{Message: result.Rule, Type: result.Contract, Data: lines(result.Messages)}
-		case Unsupported:
-			c.Skipped = &junit.Result{Message: "refused as unsupported, as it must be"}
-		case Passed:
-			if len(result.Messages) > 0 {
-				c.SystemOut = &junit.Output{Data: lines(result.Messages)}
-			}
-		}
-		suite.AddTestcase(c)
+	if r.Runtime.Capabilities == nil {
+		r.Runtime.Capabilities = runtime.Capabilities{}
 	}
-	suite.Time = junitSeconds(total)
-	suites := junit.Testsuites{Name: "sandlot conformance", Time: suite.Time}
-	suites.AddSuite(suite)
-	return suites.WriteXML(w)
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(reportJSON{ReportSchema, r})
 }
 
-func junitSeconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', 3, 64) }
-
-// lines joins messages, without the characters that XML cannot hold: a command's output may be in them.
-func lines(messages []string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '\t' || r == '\n' || r >= ' ' && r <= 0xD7FF || r >= 0xE000 && r <= 0xFFFD || r >= 0x10000 {
-			return r
-		}
-		return '\uFFFD'
-	}, strings.Join(messages, "\n")+"\n")
+// ReadReport reads what WriteJSON wrote.
+func ReadReport(rd io.Reader) (Report, error) {
+	var r reportJSON
+	if err := json.NewDecoder(rd).Decode(&r); err != nil {
+		return Report{}, err
+	}
+	if r.Schema != ReportSchema {
+		return Report{}, fmt.Errorf("a report of schema %d, where %d is read", r.Schema, ReportSchema)
+	}
+	return r.Report, nil
 }

@@ -2,24 +2,25 @@ package conformance
 
 import (
 	"bytes"
-	"encoding/json"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/joshdk/go-junit"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/sandlot-dev/sandlot/runtime"
 )
 
 func sampleReport() Report {
 	return Report{
-		Runtime: runtime.Info{Runtime: "fake", Version: "1.2.3", APIVersion: "4", OS: "linux", Arch: "amd64", Rootless: true},
+		Runtime: runtime.Info{Runtime: "fake", Version: "1.2.3", APIVersion: "4", OS: "linux", Arch: "amd64", Rootless: true, Capabilities: runtime.Capabilities{}},
+		Started: time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC), Duration: Duration(2 * time.Second),
 		Results: []Result{
 			{ID: "a/1", Rule: "One.", Contract: "x.One", Outcome: Passed, Duration: Duration(1500 * time.Millisecond), Messages: []string{"note"}},
 			{ID: "a/2", Rule: "Two.", Contract: "x.Two", Outcome: Failed, Messages: []string{"got \x00 & ]]> <b>", "again"}},
-			{ID: "a/3", Rule: "Three.", Contract: "x.Three", Outcome: Unsupported},
+			{ID: "a/3", Rule: "Three.", Contract: "x.Three", Outcome: Unsupported, Missing: "tty", Reason: "it has none"},
 		},
 	}
 }
@@ -44,22 +45,82 @@ func TestReportJSON(t *testing.T) {
 	if err := sampleReport().WriteJSON(&b); err != nil {
 		t.Fatal(err)
 	}
-	var back Report
-	if err := json.Unmarshal(b.Bytes(), &back); err != nil {
+	text := b.String()
+	back, err := ReadReport(&b)
+	if err != nil {
 		t.Fatal(err)
 	}
 	if !reflect.DeepEqual(back, sampleReport()) {
 		t.Errorf("got %+v, want what was written", back)
 	}
-	for _, want := range []string{`"runtime": {`, `"version": "1.2.3"`, `"results": [`, `"id": "a/1"`, `"outcome": "unsupported"`, `"seconds": 1.500`} {
-		if !strings.Contains(b.String(), want) {
-			t.Errorf("the JSON lacks %s:\n%s", want, b.String())
+	for _, want := range []string{`"runtime": {`, `"version": "1.2.3"`, `"results": [`, `"id": "a/1"`, `"outcome": "unsupported"`, `"seconds": 1.500`, `"missing": "tty"`, `"schema": 1`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the JSON lacks %s:\n%s", want, text)
 		}
 	}
 	b.Reset()
 	if err := (Report{}).WriteJSON(&b); err != nil || !strings.Contains(b.String(), `"results": []`) {
 		t.Errorf("empty: got %s, %v, want an empty list", b.String(), err)
 	}
+}
+
+// reportSchema is the published description of reports.
+func reportSchema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	schema, err := c.Compile("../docs/conformance-report.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return schema
+}
+
+func TestReportSchema(t *testing.T) {
+	schema := reportSchema(t)
+	capable := sampleReport()
+	capable.Runtime.CgroupVersion, capable.Runtime.Capabilities = 2, runtime.Capabilities{"tty": {OK: false, Reason: "none", Fix: "buy one"}}
+	real, err := check(t.Context(), Config{Open: newFake().open}, []Case{{ID: "a/b", Rule: "A.", Contract: "x", Run: func(*T) {}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, r := range map[string]Report{"sample": sampleReport(), "capable": capable, "real": real, "empty": {}} {
+		if name == "empty" {
+			r.Runtime.Runtime = "fake"
+		}
+		if err := schema.Validate(document(t, r)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, spoil := range map[string]func(report, passed map[string]any){
+		"another schema":         func(r, _ map[string]any) { r["schema"] = 2 },
+		"no engine":              func(r, _ map[string]any) { delete(r, "runtime") },
+		"no time":                func(r, _ map[string]any) { r["started"] = "yesterday" },
+		"an outcome of its own":  func(_, p map[string]any) { p["outcome"] = "skipped" },
+		"unsupported by nothing": func(_, p map[string]any) { p["outcome"] = "unsupported" },
+		"passed without":         func(_, p map[string]any) { p["missing"] = "tty" },
+		"seconds in words":       func(_, p map[string]any) { p["seconds"] = "1s" },
+	} {
+		d := document(t, sampleReport()).(map[string]any)
+		spoil(d, d["results"].([]any)[0].(map[string]any))
+		if schema.Validate(d) == nil {
+			t.Errorf("%s: the schema takes it", name)
+		}
+	}
+}
+
+// document is a report's JSON as the schema's library wants it.
+func document(t *testing.T, r Report) any {
+	t.Helper()
+	var b bytes.Buffer
+	if err := r.WriteJSON(&b); err != nil {
+		t.Fatal(err)
+	}
+	d, err := jsonschema.UnmarshalJSON(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
 }
 
 func TestReportJUnit(t *testing.T) {
@@ -82,6 +143,9 @@ func TestReportJUnit(t *testing.T) {
 	}
 	if total := suites[0].Totals; total.Tests != 3 || total.Failed != 1 || total.Skipped != 1 {
 		t.Errorf("got %+v, want 3 tests, 1 failed, 1 skipped", total)
+	}
+	if got := suites[0].Tests[2].Message; got != "needs tty: it has none" {
+		t.Errorf("the skipped case says %q, want why", got)
 	}
 	if e := suites[0].Tests[1].Error; e == nil || !strings.Contains(e.Error(), "<b>\nagain") || suites[0].Tests[1].Message != "Two." {
 		t.Errorf("got %v, want the messages", e)

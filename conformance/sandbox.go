@@ -89,7 +89,7 @@ func (t *T) Volume() string {
 func (t *T) Stopper() runtime.Stopper {
 	s, ok := t.Runtime().(runtime.Stopper)
 	if !ok {
-		t.undeclared()
+		t.undeclared("runtime.Stopper", noInterface)
 	}
 	return s
 }

@@ -15,6 +15,9 @@ import (
 	"github.com/sandlot-dev/sandlot/runtime"
 )
 
+// noInterface is why an interface is missing that a runtime need not have.
+const noInterface = "the runtime does not implement it"
+
 // labelCase marks the sandboxes that a case makes.
 const labelCase = "sandlot-conformance"
 
@@ -29,7 +32,9 @@ type T struct {
 	input    string
 	messages []string
 	outcome  Outcome // empty while nothing is known
-	over     bool    // nothing is recorded any more: the case is reported
+	missing  string  // of an unsupported case
+	reason   string
+	over     bool // nothing is recorded any more: the case is reported
 	cleanups []func(context.Context) error
 }
 
@@ -110,11 +115,12 @@ func (t *T) Cleanup(f func(ctx context.Context) error) {
 	t.cleanups = append(t.cleanups, f)
 }
 
-// undeclared ends the case: what it needs is not there by declaration, and what had to be asserted about that was.
-func (t *T) undeclared() {
+// undeclared ends the case: what it needs is not there by declaration, and what had to be asserted about that was. missing and reason are
+// those of its Result.
+func (t *T) undeclared(missing, reason string) {
 	t.mu.Lock()
 	if t.outcome == "" {
-		t.outcome = Unsupported
+		t.outcome, t.missing, t.reason = Unsupported, missing, reason
 	}
 	t.mu.Unlock()
 	goruntime.Goexit()
@@ -140,17 +146,16 @@ func (t *T) body() {
 			t.mu.Unlock()
 		}
 	}()
-	missing := slices.IndexFunc(t.c.Needs, func(c runtime.Capability) bool { return !t.Has(c) })
-	switch {
-	case missing < 0:
-		t.c.Run(t)
-	case t.c.Unsupported != nil:
-		t.c.Unsupported(t)
-		t.undeclared()
-	default:
-		refused(t, t.c.Needs[missing])
-		t.undeclared()
+	if i := slices.IndexFunc(t.c.Needs, func(c runtime.Capability) bool { return !t.Has(c) }); i >= 0 {
+		missing := t.c.Needs[i]
+		if t.c.Unsupported != nil {
+			t.c.Unsupported(t)
+		} else {
+			refused(t, missing)
+		}
+		t.undeclared(string(missing), t.suite.info.Capabilities[missing].Reason)
 	}
+	t.c.Run(t)
 	finished = true
 }
 
@@ -211,7 +216,7 @@ func (t *T) result(d time.Duration) Result {
 		t.messages = append(t.messages, t.c.ID+": the case ended without a verdict")
 	}
 	return Result{
-		ID: t.c.ID, Rule: t.c.Rule, Contract: t.c.Contract, Outcome: outcome,
+		ID: t.c.ID, Rule: t.c.Rule, Contract: t.c.Contract, Outcome: outcome, Missing: t.missing, Reason: t.reason,
 		Duration: Duration(d), Messages: slices.Clone(t.messages),
 	}
 }

@@ -131,21 +131,25 @@ func (h host) sandboxes(s subject) Finding {
 		message, hint := words(s.listErr)
 		return problem(hint, "they cannot be listed: %s", message)
 	}
-	var ended []string
+	running := 0
 	for _, c := range s.sandboxes {
-		if c.State == runtime.StateExited || c.State == runtime.StateCreated {
-			ended = append(ended, c.Name)
+		if c.State == runtime.StateRunning || c.State == runtime.StatePaused {
+			running++
 		}
 	}
-	running := len(s.sandboxes) - len(ended)
-	if len(ended) == 0 {
-		return ok("%d run, none is left behind", running)
+	says := fmt.Sprintf("%d run, %d do not", running, len(s.sandboxes)-running)
+	var left []string
+	for _, c := range s.garbage.Sandboxes {
+		left = append(left, c.Name)
+	}
+	left = append(append(left, s.garbage.Containers...), s.garbage.Volumes...)
+	if len(left) == 0 {
+		return ok("%s, none is left behind", says)
 	}
 	const most = 5
-	listed, more := ended, ""
-	if len(ended) > most {
-		listed, more = ended[:most], " …"
+	named := join(left[:min(len(left), most)])
+	if len(left) > most {
+		named += fmt.Sprintf(" and %d more", len(left)-most)
 	}
-	return note("sandlot --runtime "+redacted(s.info.URL)+" rm "+strings.Join(listed, " ")+more,
-		"%d run, %d do not and may be left behind: %s%s", running, len(ended), strings.Join(listed, ", "), more)
+	return note("sandlot --runtime "+redacted(s.info.URL)+" gc", "%s; left behind: %s", says, named)
 }

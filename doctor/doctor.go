@@ -12,6 +12,7 @@ import (
 	"github.com/sandlot-dev/sandlot/internal/try"
 	"github.com/sandlot-dev/sandlot/runtime"
 	"github.com/sandlot-dev/sandlot/runtime/auto"
+	"github.com/sandlot-dev/sandlot/sandbox"
 )
 
 // Options are the options of [Check].
@@ -95,6 +96,7 @@ type subject struct {
 	info      *runtime.Info // nil: it does not answer
 	err       error
 	sandboxes []runtime.Container
+	garbage   sandbox.GCResult // what nobody needs
 	listErr   error
 }
 
@@ -135,7 +137,9 @@ func (s surroundings) look(ctx context.Context, ref string) (found subject) {
 		return subject{err: err}
 	}
 	found.info = &info
-	found.sandboxes, found.listErr = rt.List(ctx, runtime.ListOptions{})
+	if found.sandboxes, found.listErr = rt.List(ctx, runtime.ListOptions{}); found.listErr == nil {
+		found.garbage, found.listErr = sandbox.GC(ctx, rt, sandbox.GCOptions{DryRun: true})
+	}
 	return found
 }
 

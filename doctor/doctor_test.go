@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sandlot-dev/sandlot/runtime"
 	"github.com/sandlot-dev/sandlot/runtime/auto"
@@ -327,9 +328,27 @@ func TestHosts(t *testing.T) {
 			m.answer(t, "podman", rootlessPodman())
 		}, "verdict", "", "can hold Sandlot's defaults, but see subuid", "", nil},
 		{"sandboxes left behind", func(t *testing.T, m *machine) {
-			m.engine.sandboxes = []runtime.Container{{Name: "a", State: runtime.StateExited}, {Name: "b", State: runtime.StateRunning}}
+			over := time.Unix(1, 0)
+			m.engine.sandboxes = []runtime.Container{
+				{Name: "a", State: runtime.StateExited, LeaseEnd: over}, {Name: "b", State: runtime.StateRunning, LeaseEnd: over}, {Name: "c", State: runtime.StateExited},
+			}
 			m.answer(t, "podman", rootlessPodman())
-		}, "sandboxes", StatusNote, "1 run, 1 do not and may be left behind: a", "sandlot --runtime podman rm a", nil},
+		}, "sandboxes", StatusNote, "1 run, 2 do not; left behind: a, b", "sandlot --runtime podman gc", nil},
+		{"sandboxes that do not run", func(t *testing.T, m *machine) {
+			m.engine.sandboxes = []runtime.Container{{Name: "a", State: runtime.StateExited}, {Name: "b", State: runtime.StateCreated}}
+			m.answer(t, "podman", rootlessPodman())
+		}, "sandboxes", StatusOK, "0 run, 2 do not, none is left behind", "", nil},
+		{"many sandboxes left behind", func(t *testing.T, m *machine) {
+			for i := range 7 {
+				m.engine.sandboxes = append(m.engine.sandboxes, runtime.Container{Name: strconv.Itoa(i), State: runtime.StateExited, LeaseEnd: time.Unix(1, 0)})
+			}
+			m.answer(t, "podman", rootlessPodman())
+		}, "sandboxes", StatusNote, "left behind: 0, 1, 2, 3, 4 and 2 more", "sandlot --runtime podman gc", nil},
+		{"a tun of root's", func(t *testing.T, m *machine) {
+			m.remove(t, "/dev/net/tun")
+			m.write(t, "/dev/net/tun/x", "") // not even root may write to a directory
+			m.answer(t, "podman", rootlessPodman())
+		}, "tun", StatusNote, "unless the engine sees another", "chmod 666 /dev/net/tun", nil},
 		{"an engine far away", func(t *testing.T, m *machine) { m.answer(t, "podman+ssh://dora@far/run/x.sock", rootlessPodman()) },
 			"host", StatusSkipped, "on another machine (podman+ssh://dora@far/run/x.sock)", "", nil},
 		{"an engine in a virtual machine", func(t *testing.T, m *machine) {

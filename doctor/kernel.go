@@ -144,7 +144,9 @@ func (h host) tun(subject) Finding {
 	} else if owner(fi) == h.engine.uid || fi.Mode()&0o006 == 0o006 {
 		return ok("%s can be opened", path)
 	}
-	return note(h.asRoot("chmod 666 "+path), "%s may not open %s (mode %04o): only sandboxes without a network work", h.engine.name, path, fi.Mode().Perm())
+	// The engine may see another one, in a mount namespace of its own.
+	return note(h.asRoot("chmod 666 "+path), "%s may not open %s (mode %04o): unless the engine sees another, only sandboxes without a network work",
+		h.engine.name, path, fi.Mode().Perm())
 }
 
 func (h host) lowPorts(subject) Finding {

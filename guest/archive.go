@@ -16,7 +16,11 @@ func PutArchive(ctx context.Context, ch Channel, dir string, archive io.Reader, 
 	for _, name := range opts.Remove {
 		request.Remove = append(request.Remove, []byte(name))
 	}
-	if err := checkPaths(append([]string{dir}, opts.Remove...)...); err != nil {
+	err := checkPaths(append([]string{dir}, opts.Remove...)...)
+	if err == nil && archive == nil {
+		err = invalid("there is no archive")
+	}
+	if err != nil {
 		ch.Close()
 		return runtime.PutArchiveResult{}, err
 	}
@@ -31,6 +35,9 @@ func GetArchive(ctx context.Context, ch Channel, path string, w io.Writer, opts 
 	err := checkPaths(path)
 	if err == nil && opts.Depth < 0 {
 		err = invalid("the depth %d is negative", opts.Depth)
+	}
+	if err == nil && w == nil {
+		err = invalid("there is nothing to write the archive to")
 	}
 	if err != nil {
 		ch.Close()

@@ -321,3 +321,34 @@ func TestGetOddities(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A file that is cut while it is read is an error, not zeros in its place. It is longer than what is under way, so that the cut comes in time.
+func TestGetShrinking(t *testing.T) {
+	dir := openDir(t)
+	if err := errors.Join(os.WriteFile(dir+"/f", nil, 0o600), os.Truncate(dir+"/f", 256<<20)); err != nil {
+		t.Fatal(err)
+	}
+	b := newBox(t, asUser, dir)
+	cut := writerFunc(func(p []byte) (int, error) { return len(p), os.Truncate(dir+"/f", 100) })
+	var err error
+	within(t, "get", func() {
+		_, err = GetArchive(context.Background(), b.serve(asEngine), dir, cut, runtime.GetArchiveOptions{})
+	})
+	var e *runtime.Error
+	if !errors.As(err, &e) || !strings.Contains(err.Error(), "shorter") {
+		t.Errorf("got %v, want an error that says it", err)
+	}
+}
+
+// No reader and no writer are errors, and no panic of a goroutine that nobody can recover from.
+func TestNothingToReadOrWrite(t *testing.T) {
+	b := newBox(t, asUser, openDir(t))
+	if _, err := b.put(".", runtime.PutArchiveOptions{}, nil); !errors.Is(err, runtime.ErrInvalid) {
+		t.Errorf("put: %v", err)
+	}
+	within(t, "get", func() {
+		if _, err := GetArchive(context.Background(), b.serve(asEngine), ".", nil, runtime.GetArchiveOptions{}); !errors.Is(err, runtime.ErrInvalid) {
+			t.Errorf("get: %v", err)
+		}
+	})
+}

@@ -60,6 +60,8 @@ type box struct {
 	as  []string // the user it runs as
 	// said is what guests wrote to their standard error: what a test does to them makes some die noisily.
 	said said
+	// sessions are those that execs go through; nil: each has a guest of its own.
+	sessions *boxSessions
 }
 
 type said struct {
@@ -177,7 +179,13 @@ func (b *box) engineExec(argv ...string) (string, error) {
 // serve starts a guest and connects to it.
 func (b *box) serve(as []string) *pipeChannel {
 	b.t.Helper()
-	argv := append(as[:len(as):len(as)], program, "serve")
+	return b.start(as, "serve")
+}
+
+// start starts a guest and connects to it.
+func (b *box) start(as []string, args ...string) *pipeChannel {
+	b.t.Helper()
+	argv := append(append(as[:len(as):len(as)], program), args...)
 	ch := &pipeChannel{cmd: exec.Command(argv[0], argv[1:]...), ended: make(chan struct{})}
 	ch.cmd.Dir, ch.cmd.Stderr = "/", &b.said
 	in, err := ch.cmd.StdinPipe()
@@ -240,7 +248,7 @@ type ran struct {
 
 func (b *box) exec(opts runtime.ExecOptions, argv ...string) ran {
 	b.t.Helper()
-	return b.execIn(context.Background(), b.serve(b.as), opts, argv...)
+	return b.execIn(context.Background(), b.channel(b.as), opts, argv...)
 }
 
 func (b *box) execIn(ctx context.Context, ch Channel, opts runtime.ExecOptions, argv ...string) ran {
@@ -290,6 +298,9 @@ func (b *box) mustBeEmpty() {
 		if !strings.Contains(line, program) {
 			b.t.Errorf("still there: %s", line)
 		}
+	}
+	if b.sessions != nil {
+		b.closeSessions()
 	}
 	eventually(b.t, "supervisors end", func() bool { return len(b.processes()) == 0 })
 }

@@ -21,6 +21,10 @@ const (
 	startGrace = 15 * time.Second
 	// keeperGrace is how long the sandbox's first process leaves a supervisor beyond a deadline.
 	keeperGrace = 2 * time.Second
+	// quietTime is how long a session may say nothing of a request before it is asked whether it is there; the next time it is twice as
+	// long, up to maxQuietTime.
+	quietTime    = time.Second
+	maxQuietTime = 30 * time.Second
 	// rescueTime bounds a Rescue.
 	rescueTime = 30 * time.Second
 )
@@ -48,6 +52,8 @@ type call struct {
 	writing   atomic.Bool   // an output is being written, for which the guest is not to blame
 	inputErr  chan error    // why reading the input failed
 	outputErr chan error    // why writing an output failed
+	heard     atomic.Bool   // a frame has come since that was last asked
+	silentErr chan error    // why the guest of a session does not speak
 }
 
 // An outcome is what came of a call.
@@ -69,10 +75,12 @@ func (c *call) run(ctx context.Context) (out outcome) {
 	c.w = wire.NewWriter(c.ch)
 	c.credit.wake = make(chan struct{}, 1)
 	c.requested, c.started, c.stopped = make(chan struct{}), make(chan struct{}), make(chan struct{})
-	c.inputErr, c.outputErr = make(chan error, 1), make(chan error, 1)
+	c.inputErr, c.outputErr, c.silentErr = make(chan error, 1), make(chan error, 1), make(chan error, 1)
 
 	var helpers sync.WaitGroup
 	defer helpers.Wait()
+	probing, stopProbing := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopProbing()
 	defer c.ch.Close()
 	defer close(c.stopped)
 	received := make(chan received, 1)
@@ -82,9 +90,18 @@ func (c *call) run(ctx context.Context) (out outcome) {
 		go c.forwardInput() // a Read that does not return cannot be waited for
 	}
 
+	turn, _ := c.ch.(*turn)
+	quiet := quietTime
+	var probe <-chan time.Time
+	if turn != nil {
+		timer := time.NewTimer(quiet)
+		defer timer.Stop()
+		probe = timer.C
+	}
+	var silent error
 	var overdue <-chan time.Time
 	if c.timeout > 0 {
-		overdue = time.After(c.timeout + startGrace)
+		overdue = time.After(later(c.timeout, startGrace))
 	}
 	done, requested, started := ctx.Done(), c.requested, c.started
 	var asked time.Time // the command has begun since, if it has
@@ -104,7 +121,9 @@ func (c *call) run(ctx context.Context) (out outcome) {
 		case got := <-received:
 			out.result, out.err = got.result, got.err
 			out.expired = got.err != nil && c.timeout > 0 && !asked.IsZero() && time.Since(asked) >= c.timeout
-			if got.err != nil && isClosed(c.requested) || got.result.Left {
+			if got.err != nil && silent != nil {
+				out.err = silent
+			} else if got.err != nil && isClosed(c.requested) || got.result.Left {
 				out.rescueErr = c.callRescue(ctx)
 			}
 			c.collect(&out)
@@ -114,8 +133,26 @@ func (c *call) run(ctx context.Context) (out outcome) {
 		case <-started:
 			started = nil
 			if c.timeout > 0 && !ending {
-				overdue = time.After(c.timeout + keeperGrace + answerGrace)
+				overdue = time.After(later(c.timeout, keeperGrace+answerGrace))
 			}
+		case <-probe:
+			if !c.heard.Swap(false) {
+				helpers.Go(func() {
+					_, err := turn.session.Probe(probing)
+					c.silentErr <- err
+				})
+				probe = nil
+				continue
+			}
+			quiet = min(2*quiet, maxQuietTime)
+			probe = time.After(quiet)
+		case silent = <-c.silentErr:
+			if silent != nil && !isClosed(c.started) {
+				c.ch.Close() // receive ends
+				continue
+			}
+			silent, quiet = nil, min(2*quiet, maxQuietTime)
+			probe = time.After(quiet)
 		case <-done:
 			cancel()
 		case out.outputErr = <-c.outputErr:
@@ -134,6 +171,9 @@ func (c *call) run(ctx context.Context) (out outcome) {
 		}
 	}
 }
+
+// later adds a grace to a timeout, which may be as long as there is.
+func later(timeout, grace time.Duration) time.Duration { return max(timeout, timeout+grace) }
 
 // collect takes the errors that came at the last moment.
 func (c *call) collect(out *outcome) {
@@ -163,26 +203,14 @@ type received struct {
 
 // receive sends the request when the guest has said hello, and takes its frames until there is a result. Nothing that comes is trusted.
 func (c *call) receive() received {
-	buffered := bufio.NewReaderSize(c.ch, wire.MaxPayload)
-	if err := c.greet(buffered); err != nil {
-		return received{err: err}
-	}
-	r := wire.NewReader(buffered)
-	typ, payload, err := r.Next()
+	t, _ := c.ch.(*turn)
+	r, hello, err := c.hear(t)
 	if err != nil {
-		return received{err: noGuest(err.Error())}
-	}
-	var hello wire.Hello
-	if err := wire.ParseJSON(payload, &hello); err != nil || typ != wire.TypeHello || hello.PID <= 0 {
-		return received{err: noGuest("what was started is no guest")}
+		return received{err: err}
 	}
 	c.pid.Store(int64(hello.PID))
 	if hello.Sandlot != wire.Version {
-		return received{err: &runtime.Error{
-			Kind:    runtime.ErrInvalid,
-			Message: fmt.Sprintf("the sandbox's guest speaks protocol %d, and this Sandlot %d", hello.Sandlot, wire.Version),
-			Hint:    "remove the sandbox and make it anew",
-		}}
+		return received{err: otherVersion(hello.Sandlot, wire.Version)}
 	}
 	if err := c.w.WriteRequest(c.request); err != nil {
 		if errors.Is(err, wire.ErrTooLarge) {
@@ -196,14 +224,43 @@ func (c *call) receive() received {
 		if err != nil {
 			return received{err: lost(err)}
 		}
+		c.heard.Store(true)
 		result, err := c.take(typ, payload)
 		if err != nil {
 			return received{err: lost(err)}
 		}
 		if result != nil {
+			if t != nil && result.Again {
+				t.ready()
+			}
 			return received{result: *result}
 		}
 	}
+}
+
+// hear waits for the guest's hello. A session has heard it already.
+func (c *call) hear(t *turn) (*wire.Reader, wire.Hello, error) {
+	if t != nil {
+		return t.r, t.hello, nil
+	}
+	buffered := bufio.NewReaderSize(c.ch, wire.MaxPayload)
+	if err := c.greet(buffered); err != nil {
+		return nil, wire.Hello{}, err
+	}
+	r := wire.NewReader(buffered)
+	typ, payload, err := r.Next()
+	if err != nil {
+		return nil, wire.Hello{}, noGuest(err.Error())
+	}
+	hello, err := parseHello(typ, payload)
+	return r, hello, err
+}
+
+func parseHello(typ wire.Type, payload []byte) (hello wire.Hello, err error) {
+	if err := wire.ParseJSON(payload, &hello); err != nil || typ != wire.TypeHello || hello.PID <= 0 {
+		return hello, noGuest("what was started is no guest")
+	}
+	return hello, nil
 }
 
 // greet looks at the first bytes. A guest that could not be started leaves nothing there, or the engine's own words.

@@ -19,6 +19,7 @@ var kinds = map[wire.Kind]error{
 	wire.KindInUse:       runtime.ErrInUse,
 	wire.KindUnavailable: runtime.ErrUnavailable,
 	wire.KindTruncated:   runtime.ErrInvalid,
+	wire.KindRefused:     runtime.ErrRefused,
 }
 
 // failure is the error that a guest reported.

@@ -16,6 +16,9 @@ import (
 // said anything, the error is ErrConnectionLost and matches ErrNoGuest: the engine knows why it could not start it.
 // Its Message then holds what came in the place of the guest's words, if anything did.
 func Exec(ctx context.Context, ch Channel, argv []string, opts runtime.ExecOptions, rescue Rescue) (runtime.ExecResult, error) {
+	if opts.TTY && opts.Stdin == nil {
+		opts.Stdin = strings.NewReader("") // its end must be sent: a terminal that nobody types at never ends by itself
+	}
 	request, err := execRequest(argv, opts)
 	if err != nil {
 		ch.Close()

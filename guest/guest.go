@@ -2,7 +2,8 @@
 //
 // The program is the first process of every sandbox and the supervisor of every exec. It is embedded here, compressed, for
 // linux/amd64 and linux/arm64. A runtime puts it at [Path] in each sandbox, starts it with [InitArgv] as the container's first process,
-// and starts it again with [ServeArgv] for every exec and archive, connecting its standard streams to [Exec], [PutArchive] or [GetArchive].
+// and starts it again with [SessionArgv], connecting its standard streams to a [Session], which has channels for [Exec], [PutArchive] and
+// [GetArchive]; or with [ServeArgv] for each exec and archive, connecting its standard streams to those.
 package guest
 
 import (
@@ -29,9 +30,16 @@ const StopSignal = "SIGPWR"
 // ServeArgv is the command line that serves one exec or archive over its standard streams.
 func ServeArgv() []string { return []string{Path, "serve"} }
 
-// KillArgv is the command line, to be run with every capability, that kills what a supervisor started, and the supervisor. It exits
-// with 0 when nothing of it is left. pid is as [Rescue] gets it.
-func KillArgv(pid int) []string { return []string{Path, "kill", strconv.Itoa(pid)} }
+// KillArgv is the command line, to be run with every capability, that kills what supervisors started, and the supervisors. It exits
+// with 0 when nothing of it is left. A pid is as [Rescue] gets it, or a session's. With 0 it kills only what has lost its supervisor. Each lets
+// sessions go on that a command has stopped.
+func KillArgv(pids ...int) []string {
+	argv := []string{Path, "kill"}
+	for _, pid := range pids {
+		argv = append(argv, strconv.Itoa(pid))
+	}
+	return argv
+}
 
 // A Channel is connected to the standard input and output of a guest started with ServeArgv. Close unblocks Read and Write.
 type Channel interface {

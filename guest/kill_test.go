@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	goruntime "runtime"
 	"slices"
@@ -40,21 +41,23 @@ var trees = map[string]string{
 func script(s string) string { return strings.ReplaceAll(s, "HOSTILE", hostile) }
 
 func TestTimeout(t *testing.T) {
-	for user, as := range map[string][]string{"user": asUser, "root": asRoot} {
-		t.Run(user, func(t *testing.T) {
-			t.Parallel()
-			b := newBox(t, as, "/")
-			other := b.bystander()
-			for name, tree := range trees {
-				r := b.sh(runtime.ExecOptions{Timeout: 300 * time.Millisecond}, "echo before; "+script(tree))
-				mustTimeOut(t, r)
-				if r.stdout != "before\n" && name != "output closed" || r.OutputHeld {
-					t.Errorf("%s: output %q, held %v", name, r.stdout, r.OutputHeld)
+	overBoth(t, func(t *testing.T, newBox func(*testing.T, []string, string) *box) {
+		for user, as := range map[string][]string{"user": asUser, "root": asRoot} {
+			t.Run(user, func(t *testing.T) {
+				t.Parallel()
+				b := newBox(t, as, "/")
+				other := b.bystander()
+				for name, tree := range trees {
+					r := b.sh(runtime.ExecOptions{Timeout: 300 * time.Millisecond}, "echo before; "+script(tree))
+					mustTimeOut(t, r)
+					if r.stdout != "before\n" && name != "output closed" || r.OutputHeld {
+						t.Errorf("%s: output %q, held %v", name, r.stdout, r.OutputHeld)
+					}
+					b.mustHold(name, other)
 				}
-				b.mustHold(name, other)
-			}
-		})
-	}
+			})
+		}
+	})
 }
 
 // bystander is an exec that must live through what happens to others. It returns its leader's pid.
@@ -63,7 +66,7 @@ func (b *box) bystander() string {
 	ctx, cancel := context.WithCancel(context.Background())
 	first, lines := make(chan string, 1), 0
 	ended := make(chan struct{})
-	ch := b.serve(asOther) // who may kill everything of its own user leaves it alone
+	ch := b.channel(asOther) // who may kill everything of its own user leaves it alone
 	go func() {
 		defer close(ended)
 		_, _ = Exec(ctx, ch, []string{"sh", "-c", "echo $$; exec sleep 1234"}, runtime.ExecOptions{Stdout: writerFunc(func(p []byte) (int, error) {
@@ -101,30 +104,32 @@ func (b *box) mustHold(after, bystander string) {
 }
 
 func TestCancel(t *testing.T) {
-	b := newBox(t, asUser, "/")
-	other := b.bystander()
-	for name, tree := range trees {
-		ctx, cancel := context.WithCancel(context.Background())
-		stdout := writerFunc(func(p []byte) (int, error) { cancel(); return len(p), nil })
-		r := b.execIn(ctx, b.serve(asUser), runtime.ExecOptions{Stdout: stdout}, "sh", "-c", "echo before; "+script(tree))
-		if !errors.Is(r.err, context.Canceled) || r.ExitCode != runtime.ExitTimeout || r.TimedOut {
-			t.Errorf("%s: %+v", name, r)
+	overBoth(t, func(t *testing.T, newBox func(*testing.T, []string, string) *box) {
+		b := newBox(t, asUser, "/")
+		other := b.bystander()
+		for name, tree := range trees {
+			ctx, cancel := context.WithCancel(context.Background())
+			stdout := writerFunc(func(p []byte) (int, error) { cancel(); return len(p), nil })
+			r := b.execIn(ctx, b.channel(asUser), runtime.ExecOptions{Stdout: stdout}, "sh", "-c", "echo before; "+script(tree))
+			if !errors.Is(r.err, context.Canceled) || r.ExitCode != runtime.ExitTimeout || r.TimedOut {
+				t.Errorf("%s: %+v", name, r)
+			}
+			b.mustHold(name, other)
 		}
-		b.mustHold(name, other)
-	}
-	// Before anything has begun.
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	if r := b.execIn(ctx, b.serve(asUser), runtime.ExecOptions{}, "sleep", "4321"); !errors.Is(r.err, context.Canceled) {
-		t.Errorf("%+v", r)
-	}
-	ctx, cancel = context.WithTimeout(context.Background(), 200*time.Millisecond)
-	defer cancel()
-	r := b.execIn(ctx, b.serve(asUser), runtime.ExecOptions{Stdin: endless{}}, "sleep", "4321")
-	if !errors.Is(r.err, context.DeadlineExceeded) || errors.Is(r.err, runtime.ErrTimeout) || r.TimedOut {
-		t.Errorf("%+v", r)
-	}
-	b.mustHold("the end", other)
+		// Before anything has begun.
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		if r := b.execIn(ctx, b.channel(asUser), runtime.ExecOptions{}, "sleep", "4321"); !errors.Is(r.err, context.Canceled) {
+			t.Errorf("%+v", r)
+		}
+		ctx, cancel = context.WithTimeout(context.Background(), 200*time.Millisecond)
+		defer cancel()
+		r := b.execIn(ctx, b.channel(asUser), runtime.ExecOptions{Stdin: endless{}}, "sleep", "4321")
+		if !errors.Is(r.err, context.DeadlineExceeded) || errors.Is(r.err, runtime.ErrTimeout) || r.TimedOut {
+			t.Errorf("%+v", r)
+		}
+		b.mustHold("the end", other)
+	})
 }
 
 // A host that is gone, however it went, takes its commands with it.
@@ -162,156 +167,200 @@ func TestTimeoutAtProcessLimit(t *testing.T) {
 
 // What a command does to its supervisor, it does to itself.
 func TestSupervisorHarmed(t *testing.T) {
-	for user, as := range map[string][]string{"user": asUser, "root": asRoot} {
-		t.Run(user, func(t *testing.T) {
-			t.Parallel()
-			b := newBox(t, as, "/")
-			other := b.bystander()
-			for name, harm := range map[string]string{
-				"kill":      "kill -KILL $PPID; sleep 4321",
-				"kill all":  "(setsid sleep 4321 &); kill -KILL -1; sleep 4321",
-				"segv":      "HOSTILE queue $PPID; sleep 4321",
-				"far child": "(setsid sh -c 'sleep 0.2; kill -KILL '$PPID'; sleep 4321' &); sleep 4321",
-			} {
-				r := b.sh(runtime.ExecOptions{}, "echo before; sleep 0.2; "+script(harm))
-				if !errors.Is(r.err, runtime.ErrConnectionLost) || r.ExitCode != -1 || r.stdout != "before\n" {
-					t.Errorf("%s: %+v, %v", name, r, r.err)
+	overBoth(t, func(t *testing.T, newBox func(*testing.T, []string, string) *box) {
+		for user, as := range map[string][]string{"user": asUser, "root": asRoot} {
+			t.Run(user, func(t *testing.T) {
+				t.Parallel()
+				b := newBox(t, as, "/")
+				other := b.bystander()
+				for name, harm := range map[string]string{
+					"kill":      "kill -KILL $PPID; sleep 4321",
+					"kill all":  "(setsid sleep 4321 &); kill -KILL -1; sleep 4321",
+					"segv":      "HOSTILE queue $PPID; sleep 4321",
+					"far child": "(setsid sh -c 'sleep 0.2; kill -KILL '$PPID'; sleep 4321' &); sleep 4321",
+				} {
+					r := b.sh(runtime.ExecOptions{}, "echo before; sleep 0.2; "+script(harm))
+					if !errors.Is(r.err, runtime.ErrConnectionLost) || r.ExitCode != -1 || r.stdout != "before\n" {
+						t.Errorf("%s: %+v, %v", name, r, r.err)
+					}
+					b.mustHold(name, other)
 				}
-				b.mustHold(name, other)
-			}
-			for name, harm := range map[string]string{
-				"stop":        "kill -STOP $PPID; sleep 4321",
-				"stop all":    "(setsid sleep 4321 &); kill -STOP -1; sleep 4321",
-				"descriptors": "HOSTILE limit $PPID; HOSTILE rabbit; sleep 4321",
-			} {
-				r := b.sh(runtime.ExecOptions{Timeout: 500 * time.Millisecond}, "echo before; sleep 0.2; "+script(harm))
-				mustTimeOut(t, r)
-				if r.stdout != "before\n" {
-					t.Errorf("%s: %+v", name, r)
-				}
-				b.mustHold(name, other)
+				for name, harm := range map[string]string{
+					"stop":        "kill -STOP $PPID; sleep 4321",
+					"stop all":    "(setsid sleep 4321 &); kill -STOP -1; sleep 4321",
+					"descriptors": "HOSTILE limit $PPID; HOSTILE rabbit; sleep 4321",
+				} {
+					r := b.sh(runtime.ExecOptions{Timeout: 500 * time.Millisecond}, "echo before; sleep 0.2; "+script(harm))
+					mustTimeOut(t, r)
+					if r.stdout != "before\n" {
+						t.Errorf("%s: %+v", name, r)
+					}
+					b.mustHold(name, other)
 
-				ctx, cancel := context.WithCancel(context.Background())
-				stdout := writerFunc(func(p []byte) (int, error) { time.AfterFunc(500*time.Millisecond, cancel); return len(p), nil })
-				r = b.execIn(ctx, b.serve(as), runtime.ExecOptions{Stdout: stdout}, "sh", "-c", "echo before; sleep 0.2; "+script(harm))
-				if !errors.Is(r.err, context.Canceled) || r.ExitCode != runtime.ExitTimeout {
-					t.Errorf("%s, then cancelled: %+v", name, r)
+					ctx, cancel := context.WithCancel(context.Background())
+					stdout := writerFunc(func(p []byte) (int, error) { time.AfterFunc(500*time.Millisecond, cancel); return len(p), nil })
+					r = b.execIn(ctx, b.channel(as), runtime.ExecOptions{Stdout: stdout}, "sh", "-c", "echo before; sleep 0.2; "+script(harm))
+					if !errors.Is(r.err, context.Canceled) || r.ExitCode != runtime.ExitTimeout {
+						t.Errorf("%s, then cancelled: %+v", name, r)
+					}
+					b.mustHold(name+", then cancelled", other)
 				}
-				b.mustHold(name+", then cancelled", other)
-			}
-			b.mustLive()
-		})
-	}
+				b.mustLive()
+			})
+		}
+	})
 }
 
 // Signals that are not meant to kill do not, a supervisor or the first process.
 func TestSignalsDoNothing(t *testing.T) {
-	b := newBox(t, asUser, "/")
-	r := b.sh(runtime.ExecOptions{}, "for s in HUP INT QUIT ILL TRAP ABRT BUS FPE USR1 SEGV USR2 PIPE ALRM TERM CHLD CONT TSTP TTIN TTOU XCPU XFSZ WINCH IO PWR SYS; do kill -$s $PPID; kill -$s 1; done; kill -KILL 1; kill -STOP 1; "+
-		script("HOSTILE queue 1; HOSTILE queue 1; exit 8"))
-	mustExit(t, r, 8)
-	b.mustLive()
-	b.mustBeEmpty()
+	overBoth(t, func(t *testing.T, newBox func(*testing.T, []string, string) *box) {
+		b := newBox(t, asUser, "/")
+		r := b.sh(runtime.ExecOptions{}, "for s in HUP INT QUIT ILL TRAP ABRT BUS FPE USR1 SEGV USR2 PIPE ALRM TERM CHLD CONT TSTP TTIN TTOU XCPU XFSZ WINCH IO PWR SYS; do kill -$s $PPID; kill -$s 1; done; kill -KILL 1; kill -STOP 1; "+
+			script("HOSTILE queue 1; HOSTILE queue 1; exit 8"))
+		mustExit(t, r, 8)
+		b.mustLive()
+		b.mustBeEmpty()
+	})
 }
 
 func TestForgedRegistration(t *testing.T) {
-	b := newBox(t, asUser, "/")
-	name := "@sandlot/" + strings.TrimSpace(b.sh(runtime.ExecOptions{}, "readlink /proc/self/ns/pid").stdout)
-	if r := b.exec(runtime.ExecOptions{}, hostile, "register", name); r.ExitCode != 1 || !strings.HasPrefix(r.stdout, "refused") {
-		t.Errorf("the first process takes a command for a supervisor: %+v", r)
-	}
-	// Nor does it help to be an orphan, or to flood the socket.
-	if r := b.sh(runtime.ExecOptions{}, script("(setsid sh -c 'HOSTILE register "+name+" >&2' &); sleep 0.3")); !strings.HasPrefix(r.stderr, "refused") {
-		t.Errorf("%+v", r)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	started := make(chan struct{})
-	ch := b.serve(asUser)
-	go func() {
-		defer close(done)
-		_, _ = Exec(ctx, ch, []string{"sh", "-c", script("echo; HOSTILE flood " + name + "& HOSTILE flood " + name)},
-			runtime.ExecOptions{Stdout: writerFunc(func(p []byte) (int, error) { close(started); return len(p), nil })}, b.rescue)
-	}()
-	<-started
-	for range 5 {
-		b.mustLive()
-	}
-	cancel()
-	<-done
-	b.mustBeEmpty()
+	overBoth(t, func(t *testing.T, newBox func(*testing.T, []string, string) *box) {
+		b := newBox(t, asUser, "/")
+		name := "@sandlot/" + strings.TrimSpace(b.sh(runtime.ExecOptions{}, "readlink /proc/self/ns/pid").stdout)
+		if r := b.exec(runtime.ExecOptions{}, hostile, "register", name); r.ExitCode != 1 || !strings.HasPrefix(r.stdout, "refused") {
+			t.Errorf("the first process takes a command for a supervisor: %+v", r)
+		}
+		// Nor does it help to be an orphan, or to flood the socket.
+		if r := b.sh(runtime.ExecOptions{}, script("(setsid sh -c 'HOSTILE register "+name+" >&2' &); sleep 0.3")); !strings.HasPrefix(r.stderr, "refused") {
+			t.Errorf("%+v", r)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan struct{})
+		started := make(chan struct{})
+		ch := b.channel(asUser)
+		go func() {
+			defer close(done)
+			_, _ = Exec(ctx, ch, []string{"sh", "-c", script("echo; HOSTILE flood " + name + "& HOSTILE flood " + name)},
+				runtime.ExecOptions{Stdout: writerFunc(func(p []byte) (int, error) { close(started); return len(p), nil })}, b.rescue)
+		}()
+		<-started
+		for range 5 {
+			b.mustLive()
+		}
+		cancel()
+		<-done
+		b.mustBeEmpty()
+	})
 }
 
 func TestGuestCannotBeReadOrTraced(t *testing.T) {
-	for user, as := range map[string][]string{"user": asUser, "root": asRoot} {
-		t.Run(user, func(t *testing.T) {
-			b := newBox(t, as, "/")
-			for _, target := range []string{"1", "$PPID"} {
-				r := b.sh(runtime.ExecOptions{}, script("HOSTILE trace "+target+" "+program))
-				if r.ExitCode != 1 || r.stdout != "nothing worked\n" {
-					t.Errorf("%s: %+v", target, r)
+	overBoth(t, func(t *testing.T, newBox func(*testing.T, []string, string) *box) {
+		for user, as := range map[string][]string{"user": asUser, "root": asRoot} {
+			t.Run(user, func(t *testing.T) {
+				b := newBox(t, as, "/")
+				for _, target := range []string{"1", "$PPID"} {
+					r := b.sh(runtime.ExecOptions{}, script("HOSTILE trace "+target+" "+program))
+					if r.ExitCode != 1 || r.stdout != "nothing worked\n" {
+						t.Errorf("%s: %+v", target, r)
+					}
 				}
-			}
-			// The same against a process of the command's own: the test can fail.
-			if r := b.sh(runtime.ExecOptions{}, script("sleep 4321 & HOSTILE trace $!; e=$?; kill -KILL $!; exit $e")); r.ExitCode != 0 {
-				t.Errorf("tracing does not work at all here: %+v", r)
-			}
-		})
-	}
+				// The same against a process of the command's own: the test can fail.
+				if r := b.sh(runtime.ExecOptions{}, script("sleep 4321 & HOSTILE trace $!; e=$?; kill -KILL $!; exit $e")); r.ExitCode != 0 {
+					t.Errorf("tracing does not work at all here: %+v", r)
+				}
+			})
+		}
+	})
 }
 
 // The first process does without the host: it keeps deadlines, and ends what has lost its supervisor.
 func TestKeeperAlone(t *testing.T) {
-	b := newBox(t, asUser, "/")
-	other := b.bystander()
-	for name, harm := range map[string]string{
-		"kill":     "kill -KILL $PPID; sleep 4321",
-		"kill all": "(setsid sleep 4321 &); kill -KILL -1; sleep 4321",
-		"rabbit":   "HOSTILE rabbit; HOSTILE rabbit; kill -KILL $PPID; HOSTILE rabbit",
-		"stop":     "setsid sleep 4321 & kill -STOP -1; HOSTILE rabbit; sleep 4321",
-	} {
-		ch := b.serve(asUser)
-		within(t, name, func() {
-			_, err := Exec(context.Background(), ch, []string{"sh", "-c", script(harm)}, runtime.ExecOptions{Timeout: 500 * time.Millisecond}, nil)
-			if err == nil {
-				t.Errorf("%s: no error", name)
-			}
-		})
-		b.waitFor(func(lines []string) bool {
-			return !slices.ContainsFunc(lines, func(line string) bool {
-				return !strings.Contains(line, program) && !strings.HasPrefix(line, other+" ")
+	overBoth(t, func(t *testing.T, newBox func(*testing.T, []string, string) *box) {
+		b := newBox(t, asUser, "/")
+		other := b.bystander()
+		for name, harm := range map[string]string{
+			"kill":     "kill -KILL $PPID; sleep 4321",
+			"kill all": "(setsid sleep 4321 &); kill -KILL -1; sleep 4321",
+			"rabbit":   "HOSTILE rabbit; HOSTILE rabbit; kill -KILL $PPID; HOSTILE rabbit",
+			"stop":     "setsid sleep 4321 & kill -STOP -1; HOSTILE rabbit; sleep 4321",
+		} {
+			ch := b.channel(asUser)
+			within(t, name, func() {
+				_, err := Exec(context.Background(), ch, []string{"sh", "-c", script(harm)}, runtime.ExecOptions{Timeout: 500 * time.Millisecond}, nil)
+				if err == nil {
+					t.Errorf("%s: no error", name)
+				}
 			})
+			b.waitFor(func(lines []string) bool {
+				return !slices.ContainsFunc(lines, func(line string) bool {
+					return !strings.Contains(line, program) && !strings.HasPrefix(line, other+" ")
+				})
+			})
+			b.mustHold(name, other)
+		}
+	})
+}
+
+// Where the first process cannot look for a supervisor that is to end, the sandbox ends.
+func TestKeeperDeprived(t *testing.T) {
+	for name, after := range map[string]string{
+		"at a deadline": "kill -STOP $PPID; sleep 4321",
+		"at an end":     "kill -KILL $PPID; sleep 4321",
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBox(t, asUser, "/")
+			ch := b.serve(asUser)
+			go func() {
+				_, _ = Exec(context.Background(), ch, []string{"sh", "-c", script("HOSTILE limit 1; " + after)}, runtime.ExecOptions{Timeout: time.Second}, nil)
+			}()
+			eventually(t, "the first process ends", func() bool { return !alive(b.pid) })
 		})
-		b.mustHold(name, other)
 	}
+	t.Run("at the next exec", func(t *testing.T) {
+		b := newBox(t, asUser, "/")
+		mustExit(t, b.sh(runtime.ExecOptions{}, script("HOSTILE limit 1")), 0)
+		b.serve(asUser)
+		eventually(t, "the first process ends", func() bool { return !alive(b.pid) })
+	})
+}
+
+// The longest timeouts are none that have passed, for the host or the first process.
+func TestLongestTimeout(t *testing.T) {
+	overBoth(t, func(t *testing.T, newBox func(*testing.T, []string, string) *box) {
+		b := newBox(t, asUser, "/")
+		mustExit(t, b.sh(runtime.ExecOptions{Timeout: math.MaxInt64}, "sleep 0.1; exit 7"), 7)
+		mustExit(t, b.sh(runtime.ExecOptions{Timeout: math.MaxInt64 - time.Second}, "sleep 0.1; exit 7"), 7)
+	})
 }
 
 // A supervisor of another user is out of the first process's reach. The host ends its tree.
 func TestRescueOfAnotherUsersTree(t *testing.T) {
-	b := newBox(t, asUser, "/")
-	for _, harm := range []string{"kill -STOP $PPID; setsid sleep 4321 & sleep 4321", "kill -KILL $PPID; setsid sleep 4321 & sleep 4321"} {
-		r := b.execIn(context.Background(), b.serve(asOther), runtime.ExecOptions{Timeout: 500 * time.Millisecond}, "sh", "-c", harm)
-		if !errors.Is(r.err, runtime.ErrTimeout) && !errors.Is(r.err, runtime.ErrConnectionLost) {
-			t.Errorf("%+v", r)
+	overBoth(t, func(t *testing.T, newBox func(*testing.T, []string, string) *box) {
+		b := newBox(t, asUser, "/")
+		for _, harm := range []string{"kill -STOP $PPID; setsid sleep 4321 & sleep 4321", "kill -KILL $PPID; setsid sleep 4321 & sleep 4321"} {
+			r := b.execIn(context.Background(), b.channel(asOther), runtime.ExecOptions{Timeout: 500 * time.Millisecond}, "sh", "-c", harm)
+			if !errors.Is(r.err, runtime.ErrTimeout) && !errors.Is(r.err, runtime.ErrConnectionLost) {
+				t.Errorf("%+v", r)
+			}
+			b.mustBeEmpty()
+		}
+		// A part of the tree is another user's: the guest says that something is left.
+		as := append([]string{"setpriv", "--bounding-set=-all,+setuid,+setgid", "--inh-caps=-all", "--"}, "env")
+		r := b.execIn(context.Background(), b.channel(as), runtime.ExecOptions{Timeout: 500 * time.Millisecond},
+			"sh", "-c", "setpriv --reuid=12346 --clear-groups sleep 4321 & sleep 4321")
+		mustTimeOut(t, r)
+		b.mustBeEmpty()
+		failed, left := errors.New("no rescue"), 0
+		_, err := Exec(context.Background(), b.channel(as), []string{"sh", "-c", "setpriv --reuid=12346 --clear-groups sleep 4321 & sleep 4321"},
+			runtime.ExecOptions{Timeout: 500 * time.Millisecond}, func(_ context.Context, pid int) error { left = pid; return failed })
+		if !errors.Is(err, failed) || !errors.Is(err, runtime.ErrTimeout) {
+			t.Errorf("%v", err)
+		}
+		if err := b.rescue(context.Background(), left); err != nil {
+			t.Error(err)
 		}
 		b.mustBeEmpty()
-	}
-	// A part of the tree is another user's: the guest says that something is left.
-	as := append([]string{"setpriv", "--bounding-set=-all,+setuid,+setgid", "--inh-caps=-all", "--"}, "env")
-	r := b.execIn(context.Background(), b.serve(as), runtime.ExecOptions{Timeout: 500 * time.Millisecond},
-		"sh", "-c", "setpriv --reuid=12346 --clear-groups sleep 4321 & sleep 4321")
-	mustTimeOut(t, r)
-	b.mustBeEmpty()
-	failed, left := errors.New("no rescue"), 0
-	_, err := Exec(context.Background(), b.serve(as), []string{"sh", "-c", "setpriv --reuid=12346 --clear-groups sleep 4321 & sleep 4321"},
-		runtime.ExecOptions{Timeout: 500 * time.Millisecond}, func(_ context.Context, pid int) error { left = pid; return failed })
-	if !errors.Is(err, failed) || !errors.Is(err, runtime.ErrTimeout) {
-		t.Errorf("%v", err)
-	}
-	if err := b.rescue(context.Background(), left); err != nil {
-		t.Error(err)
-	}
-	b.mustBeEmpty()
+	})
 }
 
 func TestKillRefuses(t *testing.T) {
@@ -378,61 +427,65 @@ func TestStop(t *testing.T) {
 
 // A thousand execs leave nothing behind, on either side.
 func TestExecLeavesNothing(t *testing.T) {
-	if testing.Short() {
-		t.Log("100 execs instead of 1000 (-short)")
-	}
-	b := newBox(t, asUser, "/")
-	one := func() { mustExit(t, b.exec(runtime.ExecOptions{Stdin: strings.NewReader("x")}, "cat"), 0) }
-	counts := func() string {
-		goruntime.GC() // what earlier tests dropped is no part of it
-		own, err1 := os.ReadDir("/proc/self/fd")
-		keeper, err2 := os.ReadDir(fmt.Sprintf("/proc/%d/fd", b.pid))
-		threads, err3 := os.ReadDir(fmt.Sprintf("/proc/%d/task", b.pid))
-		if err := errors.Join(err1, err2, err3); err != nil {
-			t.Fatal(err)
+	overBoth(t, func(t *testing.T, newBox func(*testing.T, []string, string) *box) {
+		if testing.Short() {
+			t.Log("100 execs instead of 1000 (-short)")
 		}
-		return fmt.Sprintf("%d and %d descriptors, %d threads, %d goroutines, processes %v", len(own), len(keeper), len(threads), goruntime.NumGoroutine(), b.processes())
-	}
-	for range 10 {
-		one()
-	}
-	settled := func() string {
-		last := ""
-		eventually(t, "counts settle", func() bool {
-			now := counts()
-			same := now == last && strings.HasSuffix(now, "[]")
-			last = now
-			return same
-		})
-		return last
-	}
-	before := settled()
-	n := 1000
-	if testing.Short() {
-		n = 100
-	}
-	for range n {
-		one()
-	}
-	if after := settled(); after != before {
-		t.Errorf("before %s\nafter %s", before, after)
-	}
+		b := newBox(t, asUser, "/")
+		one := func() { mustExit(t, b.exec(runtime.ExecOptions{Stdin: strings.NewReader("x")}, "cat"), 0) }
+		counts := func() string {
+			goruntime.GC() // what earlier tests dropped is no part of it
+			own, err1 := os.ReadDir("/proc/self/fd")
+			keeper, err2 := os.ReadDir(fmt.Sprintf("/proc/%d/fd", b.pid))
+			threads, err3 := os.ReadDir(fmt.Sprintf("/proc/%d/task", b.pid))
+			if err := errors.Join(err1, err2, err3); err != nil {
+				t.Fatal(err)
+			}
+			return fmt.Sprintf("%d and %d descriptors, %d threads, %d goroutines, processes %v", len(own), len(keeper), len(threads), goruntime.NumGoroutine(), b.processes())
+		}
+		for range 10 {
+			one()
+		}
+		settled := func() string {
+			last := ""
+			eventually(t, "counts settle", func() bool {
+				now := counts()
+				same := now == last && (b.sessions != nil || strings.HasSuffix(now, "[]")) // a session stays, with one supervisor
+				last = now
+				return same
+			})
+			return last
+		}
+		before := settled()
+		n := 1000
+		if testing.Short() {
+			n = 100
+		}
+		for range n {
+			one()
+		}
+		if after := settled(); after != before {
+			t.Errorf("before %s\nafter %s", before, after)
+		}
+	})
 }
 
 func TestExecConcurrently(t *testing.T) {
-	b := newBox(t, asUser, "/")
-	var all sync.WaitGroup
-	for i := range 32 {
-		all.Go(func() {
-			if i%2 == 0 {
-				r := b.sh(runtime.ExecOptions{Timeout: time.Second}, "echo x; (setsid sleep 4321 &); sleep 4321")
-				mustTimeOut(t, r)
-				return
-			}
-			r := b.sh(runtime.ExecOptions{}, fmt.Sprintf("sleep 2; echo %d; exit %d", i, i))
-			mustExit(t, r, i)
-		})
-	}
-	all.Wait()
-	b.mustBeEmpty()
+	overBoth(t, func(t *testing.T, newBox func(*testing.T, []string, string) *box) {
+		b := newBox(t, asUser, "/")
+		var all sync.WaitGroup
+		for i := range 32 {
+			all.Go(func() {
+				if i%2 == 0 {
+					r := b.sh(runtime.ExecOptions{Timeout: time.Second}, "echo x; (setsid sleep 4321 &); sleep 4321")
+					mustTimeOut(t, r)
+					return
+				}
+				r := b.sh(runtime.ExecOptions{}, fmt.Sprintf("sleep 2; echo %d; exit %d", i, i))
+				mustExit(t, r, i)
+			})
+		}
+		all.Wait()
+		b.mustBeEmpty()
+	})
 }

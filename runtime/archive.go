@@ -5,7 +5,7 @@ package runtime
 //   - Entries belong to the sandbox's user and its group, or to the archive's uid and gid with KeepOwner. An owner that the
 //     sandbox's user namespace does not have is ErrInvalid.
 //   - A file or link takes the place of a file or link of its name, in one step. It never takes the place of a directory, nor a directory of
-//     a file: ErrInvalid.
+//     a file, and nothing that of a device: ErrInvalid.
 //   - A directory that is there keeps its owner and mode. Directories that entries need and the archive lacks are made
 //     with mode 0755, the sandbox user's also with KeepOwner.
 //   - Entries are written through a symbolic link to a directory only where that stays below dir; else, and for names with

@@ -15,6 +15,8 @@ const LabelPrefix = "dev.sandlot."
 const (
 	LabelSandbox = LabelPrefix + "sandbox" // always "1"
 	LabelGuest   = LabelPrefix + "guest"   // the guest's version
+	LabelOwner   = LabelPrefix + "owner"   // RunOptions.Owner
+	LabelLease   = LabelPrefix + "lease"   // RunOptions.LeaseEnd, as RFC 3339 writes it
 )
 
 // State is what a sandbox does.
@@ -46,14 +48,16 @@ type Container struct {
 	State     State             `json:"state"`
 	Created   time.Time         `json:"created"`
 	Labels    map[string]string `json:"labels,omitempty"` // without Sandlot's own
-	Ports     []PublishedPort   `json:"ports,omitempty"`  // while it runs
+	Owner     string            `json:"owner,omitempty"`  // RunOptions.Owner
+	LeaseEnd  time.Time         `json:"leaseEnd,omitzero"`
+	Ports     []PublishedPort   `json:"ports,omitempty"` // while it runs
 	OOMKilled bool              `json:"oomKilled,omitempty"`
 	Error     string            `json:"error,omitempty"` // why it did not start, in the engine's words
 	// The following are not in a List.
 	Hostname   string   `json:"hostname,omitempty"`
 	User       string   `json:"user,omitempty"` // as the image or the options name it
 	WorkingDir string   `json:"workingDir,omitempty"`
-	Env        []string `json:"env,omitempty"`
+	Env        []string `json:"env,omitempty"` // what the image and the options set, sorted
 	Network    string   `json:"network,omitempty"`
 	Mounts     []Mount  `json:"mounts,omitempty"` // without the guest's own
 	// Expected is the ports that the sandbox was asked to publish, also while it does not run.
@@ -87,7 +91,7 @@ func (c Container) HostPort(port string) (netip.AddrPort, error) {
 		return netip.AddrPort{}, err
 	}
 	if c.State != StateRunning && c.State != StatePaused {
-		return netip.AddrPort{}, &Error{Op: "host port", ID: c.ID, Kind: ErrNotRunning, Hint: "start the sandbox first"}
+		return netip.AddrPort{}, &Error{Op: "host port", ID: c.Name, Kind: ErrNotRunning}
 	}
 	for _, p := range c.Ports {
 		if p.Container == number && p.Protocol == protocol {
@@ -95,7 +99,7 @@ func (c Container) HostPort(port string) (netip.AddrPort, error) {
 		}
 	}
 	return netip.AddrPort{}, &Error{
-		Op: "host port", ID: c.ID, Kind: ErrNotFound,
+		Op: "host port", ID: c.Name, Kind: ErrNotFound,
 		Message: fmt.Sprintf("port %d/%s is not published", number, protocol),
 		Hint:    "publish it when the sandbox is made",
 	}

@@ -3,6 +3,7 @@ package runtime
 import (
 	"errors"
 	"net/netip"
+	"strings"
 	"testing"
 )
 
@@ -24,7 +25,7 @@ func TestParsePort(t *testing.T) {
 
 func TestHostPort(t *testing.T) {
 	host := netip.MustParseAddrPort("127.0.0.1:32768")
-	c := Container{State: StateRunning, Ports: []PublishedPort{
+	c := Container{ID: "0123456789ab", Name: "box", State: StateRunning, Ports: []PublishedPort{
 		{Container: 53, Protocol: "udp", Host: netip.MustParseAddrPort("127.0.0.1:1")},
 		{Container: 80, Protocol: "tcp", Host: host},
 	}}
@@ -40,7 +41,7 @@ func TestHostPort(t *testing.T) {
 	}
 	for state, want := range map[State]error{StatePaused: nil, StateCreated: ErrNotRunning, StateExited: ErrNotRunning, "": ErrNotRunning} {
 		c.State = state
-		if _, err := c.HostPort("80"); !errors.Is(err, want) {
+		if _, err := c.HostPort("80"); !errors.Is(err, want) || err != nil && !strings.HasPrefix(err.Error(), "host port box: ") {
 			t.Errorf("%s: %v, want %v", state, err, want)
 		}
 	}

@@ -23,6 +23,7 @@ var (
 	ErrBuildFailed    = errors.New("build failed")            // a step of a build failed
 	ErrConnectionLost = errors.New("connection lost")         // the sandbox or the engine went away during a call
 	ErrClosed         = errors.New("closed")                  // a call after Close
+	ErrRefused        = errors.New("connection refused")      // nothing listens there
 	ErrUnsupported    = errors.ErrUnsupported                 // a capability that this runtime lacks
 )
 
@@ -33,7 +34,7 @@ type Error struct {
 	ID      string // the sandbox, image or path, as the caller named it
 	Kind    error  // one of this package's sentinels; nil when none fits
 	Message string // the engine's own words, or ours
-	Hint    string // what to do next
+	Hint    string // what to do next, where the kind does not say it
 	Log     string // the end of a failed build's log, at most 4 KiB
 	Err     error  // the cause, if there is one: a context's error, io.ErrUnexpectedEOF, …
 }

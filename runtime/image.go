@@ -1,6 +1,9 @@
 package runtime
 
-import "io"
+import (
+	"io"
+	"time"
+)
 
 // BuildOptions are the options of [Runtime].Build.
 type BuildOptions struct {
@@ -10,7 +13,7 @@ type BuildOptions struct {
 	Dockerfile string
 	// Args are values for the Dockerfile's ARG instructions.
 	Args map[string]string
-	// Target is the stage to build. Empty: the last. One that is not there is ErrInvalid.
+	// Target is the name of the stage to build. Empty: the last. One that is not there, and a number, is ErrInvalid.
 	Target string
 	// NoCache builds every step anew.
 	NoCache bool
@@ -46,3 +49,18 @@ type RemoveVolumeOptions struct{}
 
 // RemoveVolumeResult is the result of [VolumeRemover].RemoveVolume.
 type RemoveVolumeResult struct{}
+
+// SweepOptions are the options of [Sweeper].Sweep.
+type SweepOptions struct {
+	// OlderThan spares what was made in the last so long, by the engine's clock. Less than a minute counts as a minute.
+	OlderThan time.Duration
+	// DryRun removes nothing. The result names what would be removed.
+	DryRun bool
+}
+
+// SweepResult is the result of [Sweeper].Sweep.
+type SweepResult struct {
+	// Volumes are the names of the volumes removed, Containers those of the containers, none of which was a sandbox.
+	Volumes    []string `json:"volumes,omitempty"`
+	Containers []string `json:"containers,omitempty"`
+}

@@ -49,6 +49,7 @@ const (
 	CapabilityTTY             Capability = "tty"               // ExecOptions.TTY
 	CapabilityOwners          Capability = "owners"            // PutArchiveOptions.KeepOwner
 	CapabilityBuild           Capability = "build"             // Build
+	CapabilityDial            Capability = "dial"              // Dialer
 )
 
 // AllCapabilities lists every capability that this version of the contract names.
@@ -57,7 +58,7 @@ func AllCapabilities() []Capability {
 		CapabilityMemoryLimit, CapabilityCPULimit, CapabilityPidsLimit, CapabilityReadOnlyRoot, CapabilityNoNewPrivileges,
 		CapabilityDropCaps, CapabilitySeccomp, CapabilityAppArmor, CapabilitySELinux, CapabilityNoNetwork,
 		CapabilityNetwork, CapabilityPublishTCP, CapabilityPublishUDP, CapabilityVolumes, CapabilityBinds,
-		CapabilityTmpfs, CapabilityUser, CapabilityTTY, CapabilityOwners, CapabilityBuild,
+		CapabilityTmpfs, CapabilityUser, CapabilityTTY, CapabilityOwners, CapabilityBuild, CapabilityDial,
 	}
 }
 

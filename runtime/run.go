@@ -5,7 +5,8 @@ import "time"
 // RunOptions are the options of [Runtime].Run. The zero value is a sandbox for untrusted code: no network, no capabilities,
 // no new privileges, the engine's seccomp profile, at most [DefaultPids] processes, no mounts of the host, nothing published.
 type RunOptions struct {
-	// Name of the sandbox: letters, digits, '_', '.' and '-', the first a letter or digit. Empty: the runtime makes one up.
+	// Name of the sandbox: 2 to 200 letters, digits, '_', '.' and '-', the first a letter or digit, else ErrInvalid. Empty: the runtime
+	// makes one up.
 	Name string
 	// Replace removes a sandbox that holds Name first. A container without Sandlot's labels is never replaced: ErrAlreadyExists.
 	Replace bool
@@ -19,14 +20,21 @@ type RunOptions struct {
 	Hostname string
 	// Labels of the container besides Sandlot's own, which begin with [LabelPrefix]; such keys here are ErrInvalid.
 	Labels map[string]string
+	// Owner is a note of whose sandbox this is, at most [MaxOwner] bytes without control characters, else ErrInvalid. Container.Owner gives it
+	// back as it is. Empty: nobody's. The sandbox sees nothing of it.
+	Owner string
+	// LeaseEnd is when the sandbox may be removed by whoever cleans up, to the second; Container.LeaseEnd gives it back. The zero value: never. A runtime ends
+	// nothing by it.
+	LeaseEnd time.Time
 	// Mounts are volumes, directories of the host and tmpfs.
 	Mounts []Mount
 	// Ports are published on the host. They need a network: with Network none, ErrInvalid.
 	Ports []Port
 	// Network is "none" (also when empty), "default" (the engine's own default network), "host", or the name of a network.
-	// A network that does not exist is ErrNotFound.
+	// A network that does not exist is ErrNotFound; "bridge", as Docker alone calls its default network, is ErrInvalid.
 	Network string
-	// ReadOnlyRoot makes the root file system read-only. Mounts are not.
+	// ReadOnlyRoot makes the root file system read-only. Mounts are not. Without it the owner of the root directory may write in it, whatever
+	// its mode.
 	ReadOnlyRoot bool
 	// CapAdd and CapDrop name Linux capabilities, "NET_BIND_SERVICE" or "CAP_NET_BIND_SERVICE" in any case, or "ALL". All
 	// are dropped first, so CapDrop takes from what CapAdd gave. An unknown one is ErrInvalid.
@@ -41,6 +49,9 @@ type RunOptions struct {
 	// PidsLimit limits processes and threads. 0: DefaultPids, as far as the engine can; -1: no limit.
 	PidsLimit int64
 }
+
+// MaxOwner is how many bytes RunOptions.Owner may have.
+const MaxOwner = 1024
 
 // DefaultPids is the limit on processes and threads of a sandbox that names none.
 const DefaultPids = 2048
@@ -77,9 +88,10 @@ const (
 type Mount struct {
 	Type MountType `json:"type"`
 	// Source is the volume's name, or an absolute path on the engine's host. Empty for tmpfs; an empty one of a volume is an anonymous
-	// volume, removed with the sandbox.
+	// volume, removed with the sandbox, which cannot be read-only: ErrInvalid.
 	Source string `json:"source,omitempty"`
-	// Target is an absolute path in the sandbox, made if missing. Targets are distinct, and not below the guest's own directory.
+	// Target is an absolute path in the sandbox, made if missing. Targets are distinct, and not below the guest's own directory, nor
+	// at /dev, nor at or below /proc and /sys, which are the kernel's.
 	Target string `json:"target"`
 	// ReadOnly mounts it read-only.
 	ReadOnly bool `json:"readOnly,omitempty"`

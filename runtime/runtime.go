@@ -18,8 +18,8 @@ type Runtime interface {
 	Info(ctx context.Context) (Info, error)
 
 	// Build builds an image from a build context, a tar stream that the runtime reads but does not close. Reading may end
-	// before EOF when the build fails. A failed build is [ErrBuildFailed], with the end of its log in [Error].Log; a
-	// context without the named Dockerfile, or one that is no tar, is [ErrInvalid].
+	// before EOF when the build fails. A failed build is [ErrBuildFailed], with the end of its log in [Error].Log, and
+	// so is one of a Dockerfile that cannot be understood. A context without the named Dockerfile, or one that is no tar, is [ErrInvalid].
 	Build(ctx context.Context, buildContext io.Reader, opts BuildOptions) (BuildResult, error)
 
 	// Run creates a sandbox from an image that the engine has, and starts it. Its first process is Sandlot's guest, whatever
@@ -107,4 +107,11 @@ type ImageRemover interface {
 type VolumeRemover interface {
 	// RemoveVolume removes a volume. One that is not there is [ErrNotFound]; one that a container uses is [ErrInUse].
 	RemoveVolume(ctx context.Context, volume string, opts RemoveVolumeOptions) (RemoveVolumeResult, error)
+}
+
+// A Sweeper is a Runtime that leaves things of its own in the engine besides sandboxes, such as the guest for the next one.
+type Sweeper interface {
+	// Sweep removes those of them that nothing uses and this version of the runtime does not need. What others make use of again meanwhile,
+	// it leaves alone or they make anew.
+	Sweep(ctx context.Context, opts SweepOptions) (SweepResult, error)
 }

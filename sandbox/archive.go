@@ -15,7 +15,7 @@ func (s *Sandbox) PutArchive(ctx context.Context, dir string, archive io.Reader,
 		return runtime.PutArchiveResult{}, fileError(err)
 	}
 	result, err := s.rt.PutArchive(ctx, s.id, dir, archive, opts)
-	return result, fileError(err)
+	return result, fileError(s.named(err))
 }
 
 // GetArchive writes a file or directory as a tar stream, as [runtime.Runtime].GetArchive says. Whatever ran in the sandbox chose its
@@ -25,7 +25,7 @@ func (s *Sandbox) GetArchive(ctx context.Context, name string, w io.Writer, opts
 		return runtime.GetArchiveResult{}, fileError(err)
 	}
 	result, err := s.rt.GetArchive(ctx, s.id, name, w, opts)
-	return result, fileError(err)
+	return result, fileError(s.named(err))
 }
 
 // entries reads the archive of name and calls visit for each entry, in the caller's goroutine. It returns when the runtime has.
@@ -36,31 +36,83 @@ func (s *Sandbox) entries(
 		_, err := s.GetArchive(ctx, name, w, opts)
 		return err
 	}, func(r io.Reader) error {
-		err := readAll(r, visit)
-		if errors.Is(err, errNoArchive) {
-			return unexpected("get archive", name, "what is no archive")
-		}
-		return err
+		return archiveError(name, readAll(r, visit))
 	})
 }
 
-var errNoArchive = errors.New("no archive")
+// What is wrong with an archive. One without an entry is what a runtime makes of a socket.
+var (
+	errNoArchive = errors.New("no archive")
+	errNoEntry   = errors.New("no entry")
+)
 
-// readAll calls visit for each entry of an archive, of which there must be one, and reads to the end of what little may come after it.
+// archiveError says what an error of the reader of name's archive means to users.
+func archiveError(name string, err error) error {
+	switch {
+	case errors.Is(err, errNoEntry):
+		return invalid("get archive", name, "it is a socket, which archives do not hold", "")
+	case errors.Is(err, errNoArchive):
+		return unexpected("get archive", name, "what is no archive")
+	}
+	return err
+}
+
+// An archiveReader reads an archive in which there must be an entry.
+type archiveReader struct {
+	*tar.Reader
+	from  counting
+	found bool
+}
+
+func newArchiveReader(r io.Reader) *archiveReader {
+	a := &archiveReader{from: counting{r: r}}
+	a.Reader = tar.NewReader(&a.from)
+	return a
+}
+
+// Next gives the next entry. At io.EOF it has read to the end of what little may come after the archive.
+func (a *archiveReader) Next() (*tar.Header, error) {
+	header, err := a.Reader.Next()
+	switch {
+	case err == nil:
+		a.found = true
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, tar.ErrHeader), err == io.EOF && a.from.n == 0:
+		return nil, errNoArchive
+	case err == io.EOF:
+		const padding = 1 << 20
+		if n, err := io.Copy(io.Discard, io.LimitReader(a.from.r, padding)); err != nil {
+			return nil, err
+		} else if n == padding {
+			return nil, errNoArchive
+		}
+		if !a.found {
+			return nil, errNoEntry
+		}
+	}
+	return header, err
+}
+
+// counting counts what is read.
+type counting struct {
+	r io.Reader
+	n int64
+}
+
+func (c *counting) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
+}
+
+// readAll calls visit for each entry of an archive.
 func readAll(r io.Reader, visit func(*tar.Header, io.Reader) error) error {
-	archive := tar.NewReader(r)
-	for first := true; ; first = false {
+	archive := newArchiveReader(r)
+	for {
 		header, err := archive.Next()
-		switch {
-		case err == io.EOF && !first:
-			const padding = 1 << 20
-			if n, err := io.Copy(io.Discard, io.LimitReader(r, padding)); err != nil || n < padding {
-				return err
-			}
-			return errNoArchive
-		case err == io.EOF, errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, tar.ErrHeader):
-			return errNoArchive
-		case err != nil:
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
 			return err
 		}
 		if err := visit(header, archive); err != nil {

@@ -64,7 +64,7 @@ func BuildTag(ctx context.Context, b Build) (string, error) {
 func runBuild(ctx context.Context, rt runtime.Runtime, opts Options) (runtime.RunResult, error) {
 	known := opts.Build.Tag
 	if known != "" && opts.Build.IfMissing && !opts.Build.NoCache {
-		ran, err := rt.Run(ctx, known, opts.RunOptions)
+		ran, err := opts.run(ctx, rt, known)
 		if !errors.Is(err, runtime.ErrImageNotFound) {
 			return ran, err
 		}
@@ -75,7 +75,7 @@ func runBuild(ctx context.Context, rt runtime.Runtime, opts Options) (runtime.Ru
 	}
 	defer source.close()
 	if known == "" && !opts.Build.NoCache {
-		ran, err := rt.Run(ctx, source.tag, opts.RunOptions)
+		ran, err := opts.run(ctx, rt, source.tag)
 		if !errors.Is(err, runtime.ErrImageNotFound) {
 			return ran, err
 		}
@@ -83,7 +83,7 @@ func runBuild(ctx context.Context, rt runtime.Runtime, opts Options) (runtime.Ru
 	if err := source.build(ctx, rt, opts.Progress); err != nil {
 		return runtime.RunResult{}, err
 	}
-	return rt.Run(ctx, source.tag, opts.RunOptions)
+	return opts.run(ctx, rt, source.tag)
 }
 
 // A source is a build whose tag is known.
@@ -123,7 +123,10 @@ func (s *source) prepare() (err error) {
 	}
 	s.root, err = os.OpenRoot(s.Dir)
 	if err != nil {
-		return &runtime.Error{Op: "build", ID: s.Dir, Kind: runtime.ErrInvalid, Message: "the build directory cannot be read", Err: err}
+		return &runtime.Error{
+			Op: "build", ID: s.Dir, Kind: runtime.ErrInvalid, Message: "the build directory cannot be read", Err: err,
+			Hint: "name a directory that holds a Dockerfile or Containerfile",
+		}
 	}
 	if s.Dockerfile, err = findDockerfile(s.root, s.Dockerfile); err != nil {
 		return err
@@ -170,5 +173,5 @@ func findDockerfile(root *os.Root, name string) (string, error) {
 		}
 	}
 	return "", invalid("build", root.Name(), "it has no "+strings.Join(names, " or "),
-		"name the build directory that holds it, and its path in there")
+		"name the directory that holds it, and a file of another name or place in there with Build.Dockerfile or -f")
 }

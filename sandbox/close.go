@@ -29,14 +29,14 @@ func (s *Sandbox) Remove(ctx context.Context) error {
 	case s.removing <- struct{}{}:
 		defer func() { <-s.removing }()
 	case <-ctx.Done():
-		return &runtime.Error{Op: "remove", ID: s.name, Err: ctx.Err()}
+		return &runtime.Error{Op: "remove", ID: s.called, Err: ctx.Err()}
 	}
 	if s.open("remove") != nil {
 		return nil
 	}
 	_, err := s.rt.Remove(ctx, s.id, runtime.RemoveOptions{})
 	if err != nil && !errors.Is(err, runtime.ErrNotFound) {
-		return err
+		return s.named(err)
 	}
 	s.setClosed()
 	return nil
@@ -53,7 +53,7 @@ func (s *Sandbox) open(op string) error {
 	s.closing.Lock()
 	defer s.closing.Unlock()
 	if s.closed {
-		return &runtime.Error{Op: op, ID: s.name, Kind: runtime.ErrClosed, Message: "the sandbox is closed"}
+		return &runtime.Error{Op: op, ID: s.called, Kind: runtime.ErrClosed, Message: "the sandbox is closed"}
 	}
 	return nil
 }

@@ -3,8 +3,11 @@
 //
 // [New] makes one from an image, a build directory or a tar, and [Sandbox.Close] removes it. Commands run with [Sandbox.Exec] (argv),
 // [Sandbox.Shell] (a command line) or [Sandbox.Output] (both outputs kept, within a limit); files go in and out with
-// WriteFile, ReadFile, Upload, Download, PutDir, GetDir and their like. Names of files are absolute, or relative to the sandbox's working
-// directory.
+// WriteFile, ReadFile, Upload, Download, PutDir, GetDir and their like, and [Sandbox.FS] gives them as an [io/fs.FS]. Names of files are
+// absolute, or relative to the sandbox's working directory. A [Pool] keeps sandboxes ready.
+//
+// A sandbox belongs to the process that made it, unless [Options] say otherwise. What is left behind by processes that ended without Close, [GC]
+// removes.
 //
 // A Sandbox has no network, no capabilities and no mounts of the host unless its [Options] ask for them. What they ask for and the
 // engine cannot enforce is an error that matches [errors.ErrUnsupported], before anything runs.

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/sandlot-dev/sandlot/builtin"
@@ -162,6 +163,44 @@ func TestEngineFiles(t *testing.T) {
 		if got := shell(t, box, "ls; ls -d /etc"); got != "dir\n/etc\n" {
 			t.Errorf("left %q", got)
 		}
+	})
+}
+
+// TestEngineFS walks a tree of odd names, with links, by every method of package fs.
+func TestEngineFS(t *testing.T) {
+	onEngines(t, func(t *testing.T, rt runtime.Runtime) {
+		box := engineBox(t, rt, runtime.RunOptions{})
+		makeTree(t, box, "tree")
+		must(t, box.Symlink(t.Context(), "a b", "tree/link"))
+		shell(t, box, "touch -d @1 tree/top && chmod 4711 tree/top")
+		fsys := box.FS(t.Context(), "tree")
+		must(t, fstest.TestFS(fsys, append(expected(), "link")...))
+		must(t, box.Symlink(t.Context(), "/work/tree/top", "tree/absolute"))
+		if target, err := fs.ReadLink(fsys, "link"); err != nil || target != "a b" {
+			t.Errorf("the link leads to %q, %v", target, err)
+		}
+		if data, err := fs.ReadFile(fsys, "absolute"); err != nil || !bytes.HasPrefix(data, []byte("toptop")) {
+			t.Errorf("%q, %v", data, err)
+		}
+		if info, err := fs.Stat(fsys, "top"); err != nil || info.Mode() != 0o711|fs.ModeSetuid || info.ModTime().Unix() != 1 {
+			t.Errorf("%v, %v", info, err)
+		}
+		if matches, err := fs.Glob(fsys, "l*/[.-e]*"); err != nil || !slices.Equal(matches, []string{"link/.hidden"}) {
+			t.Errorf("the glob gives %q, %v", matches, err)
+		}
+		shell(t, box, "mkfifo tree/pipe")
+		pipe, err := fsys.Open("pipe")
+		must(t, err)
+		if n, err := pipe.Read(make([]byte, 1)); n != 0 || err == nil || err == io.EOF {
+			t.Errorf("reading a pipe gives %d, %v", n, err)
+		}
+		must(t, pipe.Close())
+		_, err = fsys.Open("top/below")
+		wantKind(t, err, fs.ErrNotExist)
+		must(t, box.Symlink(t.Context(), "nowhere", "tree/link")) // in place of the other
+		_, err = fsys.Open("link")
+		wantKind(t, err, fs.ErrNotExist)
+		wantKind(t, box.Symlink(t.Context(), "nowhere", "tree/none"), fs.ErrInvalid)
 	})
 }
 
@@ -349,6 +388,63 @@ func TestEngineCancelledNew(t *testing.T) {
 	})
 }
 
+// TestEnginePool takes fifty sandboxes, one of which has died: each runs and is handed out once, and nothing is left.
+func TestEnginePool(t *testing.T) {
+	onEngines(t, func(t *testing.T, rt runtime.Runtime) {
+		const gets = 50
+		label := "sandbox-test-" + strings.ToLower(rand8())
+		pool, err := sandbox.NewPool(rt, sandbox.PoolOptions{Size: 4, Options: sandbox.Options{
+			Build: tools(t, rt), RunOptions: runtime.RunOptions{Labels: map[string]string{label: ""}},
+		}})
+		must(t, err)
+		first, err := pool.Get(t.Context())
+		must(t, err)
+		must(t, first.Close())
+		waiting, err := rt.List(t.Context(), runtime.ListOptions{Labels: map[string]string{label: ""}})
+		must(t, err)
+		if len(waiting) > 0 {
+			_, err = sandbox.Remove(t.Context(), rt, waiting[0].ID)
+			must(t, err)
+		}
+		var mu sync.Mutex
+		seen := map[string]bool{first.ID(): true}
+		work := make(chan int)
+		var workers sync.WaitGroup
+		for range 4 {
+			workers.Go(func() {
+				for range work {
+					box, err := pool.Get(t.Context())
+					if err != nil {
+						t.Error(err)
+						continue
+					}
+					if result, err := box.Exec(t.Context(), []string{"true"}, runtime.ExecOptions{}); err != nil || result.ExitCode != 0 {
+						t.Errorf("%+v, %v", result, err)
+					}
+					mu.Lock()
+					if seen[box.ID()] {
+						t.Errorf("%s is handed out twice", box.ID())
+					}
+					seen[box.ID()] = true
+					mu.Unlock()
+					if err := box.Close(); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		for i := range gets {
+			work <- i
+		}
+		close(work)
+		workers.Wait()
+		must(t, pool.Close())
+		if left, err := rt.List(t.Context(), runtime.ListOptions{Labels: map[string]string{label: ""}}); err != nil || len(left) > 0 {
+			t.Errorf("left %v, %v", left, err)
+		}
+	})
+}
+
 func TestEngineExamples(t *testing.T) {
 	onEngines(t, func(t *testing.T, engine runtime.Runtime) {
 		stdout := os.Stdout
@@ -369,12 +465,13 @@ func TestEngineExamples(t *testing.T) {
 		})
 		for _, example := range []func(){
 			Example, ExampleNew_options, ExampleNew_build, ExampleBuildImage, ExampleBuildTag, ExampleOpen, ExampleSandbox_Exec,
-			ExampleSandbox_Shell, ExampleSandbox_ShellArgv, ExampleSandbox_Output, ExampleSandbox_ShellOutput,
+			ExampleSandbox_Shell, ExampleSandbox_ShellArgv, ExampleSandbox_Output, ExampleSandbox_ShellOutput, ExampleSandbox_Exec_limit,
 			ExampleSandbox_WriteFile, ExampleSandbox_Upload, ExampleSandbox_ReadFile, ExampleSandbox_Download,
 			ExampleSandbox_MkdirAll, ExampleSandbox_Delete, ExampleSandbox_Stat, ExampleSandbox_Lstat, ExampleSandbox_ReadDir,
-			ExampleSandbox_PutDir, ExampleSandbox_GetDir, ExampleSandbox_PutArchive, ExampleSandbox_GetArchive,
-			ExampleSandbox_HostPort, ExampleSandbox_Inspect, ExampleSandbox_Stop, ExampleSandbox_Start, ExampleSandbox_Remove,
-			ExampleSandbox_Close, ExampleRemove, ExampleRemoveAll,
+			ExampleSandbox_FS, ExampleSandbox_Symlink, ExampleSandbox_PutDir, ExampleSandbox_GetDir, ExampleSandbox_PutArchive, ExampleSandbox_GetArchive,
+			ExampleSandbox_HostPort, ExampleSandbox_Dial, ExampleSandbox_Forward, ExampleSandbox_Inspect, ExampleSandbox_Stop, ExampleSandbox_Start, ExampleSandbox_Remove,
+			ExampleNewPool, ExamplePool_Get, ExamplePool_Stats, ExamplePool_Close,
+			ExampleSandbox_Close, ExampleRemove, ExampleRemoveAll, ExampleGC, ExampleNew_lease,
 		} {
 			example() // which ends the process where it fails, saying why
 		}

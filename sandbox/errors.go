@@ -3,6 +3,7 @@ package sandbox
 import (
 	"errors"
 	"io/fs"
+	"strings"
 
 	"github.com/sandlot-dev/sandlot/runtime"
 )
@@ -26,6 +27,20 @@ func fileError(err error) error {
 		}
 	}
 	return err
+}
+
+// named says of the sandbox what its caller calls it, where the runtime's error has the engine's id.
+func (s *Sandbox) named(err error) error {
+	own, ok := err.(*runtime.Error)
+	if !ok {
+		return err
+	}
+	out := *own
+	if out.ID == s.id {
+		out.ID = s.called
+	}
+	out.Message = strings.ReplaceAll(out.Message, s.id, s.called)
+	return &out
 }
 
 func invalid(op, id, message, hint string) error {

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -182,6 +184,15 @@ func ExampleBuffer() {
 	//  the end 27
 }
 
+func ExampleSandbox_Exec_limit() {
+	stdout, stderr := sandbox.Buffer{Limit: 4 << 10}, sandbox.Buffer{Limit: 4 << 10}
+	_, err := box.Exec(ctx, []string{"seq", "100000"}, runtime.ExecOptions{Stdout: &stdout, Stderr: &stderr})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(stdout.String(), stdout.Cut(), stderr.String())
+}
+
 func ExampleSandbox_WriteFile() {
 	err := box.WriteFile(ctx, "bin/task", []byte("#!/bin/sh\necho done\n"), sandbox.FileOptions{Mode: 0o755})
 	if errors.Is(err, runtime.ErrReadOnly) {
@@ -266,6 +277,85 @@ func ExampleSandbox_ReadDir() {
 	}
 }
 
+func ExampleSandbox_FS() {
+	files := box.FS(ctx, "/etc")
+	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		fmt.Println(name)
+		return nil
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	logs, err := fs.Glob(box.FS(ctx, "."), "*.log")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(logs)
+}
+
+func ExampleSandbox_Symlink() {
+	if err := box.Symlink(ctx, "releases/42", "current"); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func ExampleNewPool() {
+	pool, err := sandbox.NewPool(rt, sandbox.PoolOptions{Options: sandbox.Options{Image: image}, Size: 2})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer pool.Close()
+	box, err := pool.Get(ctx) // it runs already, unless this is the first
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer box.Close()
+	fmt.Println(pool.Stats().Ready)
+}
+
+func ExamplePool_Get() {
+	pool, err := sandbox.NewPool(rt, sandbox.PoolOptions{Options: sandbox.Options{Image: image}, Size: 1})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer pool.Close()
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	box, err := pool.Get(ctx)
+	if err != nil {
+		log.Fatal(err) // what starts fail with, also where ctx is done first
+	}
+	if err := box.Close(); err != nil {
+		log.Print(err)
+	}
+}
+
+func ExamplePool_Stats() {
+	pool, err := sandbox.NewPool(rt, sandbox.PoolOptions{Options: sandbox.Options{Image: image}, Size: 1})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer pool.Close()
+	if stats := pool.Stats(); stats.Failures > 0 {
+		log.Printf("%d starts have failed: %v", stats.Failures, stats.Err)
+	}
+}
+
+func ExamplePool_Close() {
+	pool, err := sandbox.NewPool(rt, sandbox.PoolOptions{Options: sandbox.Options{Image: image}, Size: 1})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() {
+		if err := pool.Close(); err != nil {
+			log.Print(err)
+		}
+	}()
+}
+
 func ExampleSandbox_PutDir() {
 	if err := box.PutDir(ctx, "testdata/example", "task", sandbox.PutDirOptions{}); err != nil {
 		log.Fatal(err)
@@ -324,6 +414,28 @@ func ExampleSandbox_HostPort() {
 	fmt.Println("http://" + address.String())
 }
 
+func ExampleSandbox_Dial() {
+	client := &http.Client{Transport: &http.Transport{DialContext: box.Dial}}
+	answer, err := client.Get("http://localhost:8080/") // the sandbox's, not the host's
+	if errors.Is(err, runtime.ErrRefused) {
+		return // no server has started
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer answer.Body.Close()
+	fmt.Println(answer.Status)
+}
+
+func ExampleSandbox_Forward() {
+	forwarder, err := box.Forward(ctx, "unix", "/run/database.sock", sandbox.ForwardOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer forwarder.Close()
+	fmt.Println("the database is at", forwarder.Addr())
+}
+
 func ExampleSandbox_Inspect() {
 	c, err := box.Inspect(ctx)
 	if err != nil {
@@ -375,6 +487,29 @@ func ExampleSandbox_Close() {
 func ExampleRemove() {
 	removed, err := sandbox.Remove(ctx, rt, "one", "two")
 	fmt.Println(removed, err != nil)
+}
+
+func ExampleGC() {
+	result, err := sandbox.GC(ctx, rt, sandbox.GCOptions{
+		OlderThan: time.Minute, Labels: map[string]string{"job": "example"}, DryRun: true,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, left := range result.Sandboxes {
+		fmt.Println(left.Name, left.Reason)
+	}
+}
+
+func ExampleNew_lease() {
+	box, err := sandbox.New(ctx, rt, sandbox.Options{Image: image, Lease: time.Hour, Detached: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(box.Name()) // which Open finds after this process has ended, for an hour
+	if err := box.Remove(ctx); err != nil {
+		log.Fatal(err)
+	}
 }
 
 func ExampleRemoveAll() {

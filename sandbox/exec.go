@@ -17,7 +17,8 @@ func (s *Sandbox) Exec(ctx context.Context, argv []string, opts runtime.ExecOpti
 	if err := s.open("exec"); err != nil {
 		return runtime.ExecResult{ExitCode: -1}, err
 	}
-	return s.rt.Exec(ctx, s.id, argv, opts)
+	result, err := s.rt.Exec(ctx, s.id, argv, opts)
+	return result, s.named(err)
 }
 
 // Shell runs a command line in the image's shell: bash where it has one, else sh. It is Exec otherwise. An image with neither is runtime.ErrInvalid.
@@ -37,14 +38,14 @@ func (s *Sandbox) ShellArgv(ctx context.Context, line string) ([]string, error) 
 	}
 	name, err := s.shell.find(ctx, func(ctx context.Context, name string) (bool, error) {
 		result, err := s.rt.Exec(ctx, s.id, []string{name, "-c", ":"}, runtime.ExecOptions{Timeout: shellTimeout})
-		return result.ExitCode == 0, err
+		return result.ExitCode == 0, s.named(err)
 	})
 	if err != nil {
 		return nil, err
 	}
 	if name == "" {
 		return nil, &runtime.Error{
-			Op: "shell", ID: s.name, Kind: runtime.ErrInvalid, Message: "the image has neither bash nor sh",
+			Op: "shell", ID: s.called, Kind: runtime.ErrInvalid, Message: "the image has neither bash nor sh",
 			Hint: "give the command as an argv",
 		}
 	}

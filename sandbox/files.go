@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"math"
 	"strings"
+	"time"
 
 	"github.com/sandlot-dev/sandlot/runtime"
 )
@@ -34,6 +35,9 @@ func (s *Sandbox) WriteFile(ctx context.Context, name string, data []byte, opts 
 // Upload is [Sandbox.WriteFile] of size bytes from r, which is read no further. A reader that ends before is io.ErrUnexpectedEOF, and the file stays as it
 // was. With size -1 r is read to its end first, into a temporary file of this machine when it is long.
 func (s *Sandbox) Upload(ctx context.Context, name string, r io.Reader, size int64, opts FileOptions) error {
+	if r == nil && size != 0 {
+		return invalid("upload", name, "there is no content to read: it is nil", "give size 0 for an empty file")
+	}
 	if size >= 0 {
 		return s.upload(ctx, name, r, size, opts)
 	}
@@ -65,6 +69,9 @@ func (s *Sandbox) ReadFile(ctx context.Context, name string) ([]byte, error) {
 // Download writes a file's content to w, following links, and gives its size. What is no regular file is runtime.ErrInvalid. After an error w has
 // got a part of it.
 func (s *Sandbox) Download(ctx context.Context, name string, w io.Writer) (int64, error) {
+	if w == nil {
+		return 0, invalid("download", name, "there is nothing to write the content to: it is nil", "")
+	}
 	return s.read(ctx, name, w, math.MaxInt64)
 }
 
@@ -85,6 +92,21 @@ func (s *Sandbox) MkdirAll(ctx context.Context, name string, opts FileOptions) e
 	}
 	header.Name = base + "/"
 	_, err = s.PutArchive(ctx, dir, &fileArchive{header: header}, runtime.PutArchiveOptions{CreateDir: true, KeepOwner: opts.Owner != ""})
+	return err
+}
+
+// Symlink makes a symbolic link that leads to target, whatever that is. Parents are made, mode 0755 and the sandbox user's. In one step the link takes
+// the place of a file or link of its name; a directory of its name is runtime.ErrInvalid.
+func (s *Sandbox) Symlink(ctx context.Context, target, name string) error {
+	if err := checkName("symlink", target); err != nil {
+		return err
+	}
+	dir, base, err := split("symlink", name)
+	if err != nil {
+		return err
+	}
+	header := &tar.Header{Typeflag: tar.TypeSymlink, Name: base, Linkname: target, Mode: 0o777, ModTime: time.Now()}
+	_, err = s.PutArchive(ctx, dir, &fileArchive{header: header}, runtime.PutArchiveOptions{CreateDir: true})
 	return err
 }
 

@@ -110,6 +110,21 @@ func TestUploadSizes(t *testing.T) {
 	}
 }
 
+func TestNothingToReadOrWrite(t *testing.T) {
+	f, box := newBox(t)
+	for _, size := range []int64{-1, 5} {
+		if err := box.Upload(t.Context(), "f", nil, size, sandbox.FileOptions{}); !errors.Is(err, runtime.ErrInvalid) || len(f.files) > 0 {
+			t.Errorf("upload of %d bytes: %v, %v", size, err, f.files)
+		}
+	}
+	if err := box.WriteFile(t.Context(), "empty", nil, sandbox.FileOptions{}); err != nil {
+		t.Errorf("write no bytes: %v", err)
+	}
+	if _, err := box.Download(t.Context(), "empty", nil); !errors.Is(err, runtime.ErrInvalid) {
+		t.Errorf("download: %v", err)
+	}
+}
+
 func TestUploadCutOff(t *testing.T) {
 	broken := errors.New("the disk is broken")
 	for _, size := range []int64{10, -1} {

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"io"
+	"time"
 
 	"github.com/sandlot-dev/sandlot/runtime"
 )
@@ -21,6 +22,11 @@ type Options struct {
 	Pull PullPolicy
 	// Username and Password are for the registry. Empty: anonymous.
 	Username, Password string
+	// Lease is how long the sandbox may be there, from its start. Once it is over [GC] removes the sandbox, unless it knows that
+	// the owner lives. 0: for ever. Together with RunOptions.LeaseEnd, or negative: runtime.ErrInvalid.
+	Lease time.Duration
+	// Detached makes a sandbox that is to outlive this process: it has no owner but the one that RunOptions.Owner may name.
+	Detached bool
 	// Progress gets the log of a build and the progress of a pull, for people. Nil discards.
 	Progress io.Writer
 	// OutputLimit is how many bytes of each output [Sandbox.Output] keeps. 0: DefaultOutputLimit. Negative: runtime.ErrInvalid.
@@ -61,6 +67,10 @@ func (o Options) check() error {
 			"set Image or Build; package builtin has an image that needs no registry")
 	case o.Image != "" && o.Build != nil:
 		return invalid("both an image and a build are given", "set one of Image and Build")
+	case o.Lease < 0:
+		return invalid("the lease is negative", "leave it 0 for none")
+	case o.Lease > 0 && !o.LeaseEnd.IsZero():
+		return invalid("both a lease and its end are given", "set one of Lease and LeaseEnd")
 	case o.OutputLimit < 0:
 		return invalid("the output limit is negative", "leave it 0 for the default")
 	}

@@ -9,20 +9,22 @@ import (
 	"github.com/sandlot-dev/sandlot/runtime"
 )
 
-// DefaultOutputLimit is how many bytes of an output are kept when no limit is given.
+// DefaultOutputLimit is how many bytes of an output are kept when no limit is given: 1 MiB.
 const DefaultOutputLimit = 1 << 20
 
 // An Output is the result of a command with what it wrote.
 type Output struct {
 	runtime.ExecResult
-	// Stdout and Stderr are what the command wrote, each within the sandbox's output limit: of a longer one the head and
-	// the tail, with a line between that says how much was left out. With ExecOptions.TTY all is in Stdout.
+	// Stdout and Stderr are what the command wrote, each within the sandbox's output limit (Options.OutputLimit): of a longer one the first half
+	// of as many bytes and the last, with a line between that says how many were left out, "[... 5 bytes left out ...]". With
+	// ExecOptions.TTY all is in Stdout.
 	Stdout, Stderr []byte
 	// StdoutCut and StderrCut are how many bytes were left out.
 	StdoutCut, StderrCut int64
 }
 
-// Output is [Sandbox.Exec] with both outputs kept. opts.Stdout and opts.Stderr, where set, get everything as well. After a timeout or a
+// Output is [Sandbox.Exec] with both outputs kept, so that a command that never stops writing costs no more memory than twice the limit of each. For
+// another limit than the sandbox's, give Exec a [Buffer] for each output. opts.Stdout and opts.Stderr, where set, get everything as well. After a timeout or a
 // cancelled ctx the Output holds what was written until then.
 func (s *Sandbox) Output(ctx context.Context, argv []string, opts runtime.ExecOptions) (Output, error) {
 	stdout, stderr := Buffer{Limit: s.limit}, Buffer{Limit: s.limit}
@@ -54,7 +56,7 @@ func both(kept *Buffer, given io.Writer) io.Writer {
 // A Buffer keeps the head and the tail of what is written to it, and counts what is between them. It never fails. The zero value is ready
 // for use. Its methods may be called at the same time.
 type Buffer struct {
-	// Limit is how many bytes are kept. 0: DefaultOutputLimit. It must not change after the first Write.
+	// Limit is how many bytes are kept, besides the line that says how many are not. 0: DefaultOutputLimit. It must not change after the first Write.
 	Limit int
 
 	mu   sync.Mutex

@@ -18,6 +18,7 @@ const CloseTimeout = time.Minute
 type Sandbox struct {
 	rt       runtime.Runtime
 	id, name string
+	called   string // how the caller named it: what errors say
 	warnings []string
 	limit    int  // of each output
 	owned    bool // Close removes it
@@ -31,7 +32,8 @@ type Sandbox struct {
 // New makes a sandbox and starts it. The image is built or pulled first where that is needed. When New fails, also because
 // ctx is done, no container of it is left; an image that was built or pulled stays, as a cache.
 //
-// The sandbox lives until Close, not until ctx is done. It does not own rt, which must stay open for as long.
+// The sandbox lives until Close, not until ctx is done, and belongs to this process: when that ends without Close, [GC] removes it, unless
+// opts say otherwise. It does not own rt, which must stay open for as long.
 func New(ctx context.Context, rt runtime.Runtime, opts Options) (*Sandbox, error) {
 	if err := opts.check(); err != nil {
 		return nil, err
@@ -52,13 +54,13 @@ func New(ctx context.Context, rt runtime.Runtime, opts Options) (*Sandbox, error
 }
 
 func newSandbox(rt runtime.Runtime, id, name string, limit int) *Sandbox {
-	return &Sandbox{rt: rt, id: id, name: name, limit: limit, shell: newShell(), removing: make(chan struct{}, 1)}
+	return &Sandbox{rt: rt, id: id, name: name, called: name, limit: limit, shell: newShell(), removing: make(chan struct{}, 1)}
 }
 
 // runImage runs an image that the engine has, or can pull. Running tells whether it is there, so no call is spent on asking.
 func runImage(ctx context.Context, rt runtime.Runtime, opts Options) (runtime.RunResult, error) {
 	if opts.Pull != PullAlways {
-		ran, err := rt.Run(ctx, opts.Image, opts.RunOptions)
+		ran, err := opts.run(ctx, rt, opts.Image)
 		if err == nil || opts.Pull == PullNever || !errors.Is(err, runtime.ErrImageNotFound) {
 			return ran, err
 		}
@@ -76,10 +78,18 @@ func runImage(ctx context.Context, rt runtime.Runtime, opts Options) (runtime.Ru
 	_, err := puller.Pull(ctx, opts.Image, runtime.PullOptions{
 		Progress: opts.Progress, Username: opts.Username, Password: opts.Password,
 	})
+	if own, ok := err.(*runtime.Error); ok && opts.Pull != PullAlways {
+		missing := *own
+		missing.Message = "the engine does not have the image, and it could not be pulled"
+		if own.Message != "" {
+			missing.Message += ": " + own.Message
+		}
+		err = &missing
+	}
 	if err != nil {
 		return runtime.RunResult{}, err
 	}
-	return rt.Run(ctx, opts.Image, opts.RunOptions)
+	return opts.run(ctx, rt, opts.Image)
 }
 
 // Open holds a sandbox that is there already, running or not, by its name or id. Close of an opened sandbox does not remove it, only
@@ -95,7 +105,9 @@ func Open(ctx context.Context, rt runtime.Runtime, nameOrID string, opts OpenOpt
 	if err != nil {
 		return nil, err
 	}
-	return newSandbox(rt, c.ID, c.Name, opts.OutputLimit), nil
+	s := newSandbox(rt, c.ID, c.Name, opts.OutputLimit)
+	s.called = nameOrID
+	return s, nil
 }
 
 // ID is the engine's full id of the sandbox.
@@ -115,7 +127,8 @@ func (s *Sandbox) Inspect(ctx context.Context) (runtime.Container, error) {
 	if err := s.open("inspect"); err != nil {
 		return runtime.Container{}, err
 	}
-	return s.rt.Inspect(ctx, s.id, runtime.InspectOptions{})
+	c, err := s.rt.Inspect(ctx, s.id, runtime.InspectOptions{})
+	return c, s.named(err)
 }
 
 // HostPort says where a published port of the sandbox is reached on the engine's host. port is "8080", "8080/tcp" or "53/udp". A port that is
@@ -139,7 +152,7 @@ func (s *Sandbox) Stop(ctx context.Context, opts runtime.StopOptions) error {
 		return err
 	}
 	_, err = stopper.Stop(ctx, s.id, opts)
-	return err
+	return s.named(err)
 }
 
 // Start starts a stopped sandbox. One that runs is no error. A runtime that cannot is errors.ErrUnsupported.
@@ -149,7 +162,7 @@ func (s *Sandbox) Start(ctx context.Context) error {
 		return err
 	}
 	_, err = stopper.Start(ctx, s.id, runtime.StartOptions{})
-	return err
+	return s.named(err)
 }
 
 func (s *Sandbox) stopper(op string) (runtime.Stopper, error) {
@@ -159,7 +172,7 @@ func (s *Sandbox) stopper(op string) (runtime.Stopper, error) {
 	stopper, can := s.rt.(runtime.Stopper)
 	if !can {
 		return nil, &runtime.Error{
-			Op: op, ID: s.name, Kind: runtime.ErrUnsupported, Message: "this runtime cannot stop and start sandboxes",
+			Op: op, ID: s.called, Kind: runtime.ErrUnsupported, Message: "this runtime cannot stop and start sandboxes",
 			Hint: "remove the sandbox and make a new one",
 		}
 	}

@@ -73,8 +73,8 @@ func fileInfo(h *tar.Header) FileInfo {
 	switch h.Typeflag {
 	case tar.TypeReg:
 		info.size = h.Size
-		if size, err := strconv.ParseInt(h.PAXRecords[runtime.PAXSize], 10, 64); err == nil {
-			info.size = size
+		if size, err := strconv.ParseUint(h.PAXRecords[runtime.PAXSize], 10, 63); err == nil {
+			info.size = int64(size)
 		}
 	case tar.TypeSymlink:
 		info.link = h.Linkname

@@ -52,6 +52,14 @@ func (c *call) parse(fs *pflag.FlagSet) (status int, ok bool) {
 	return 0, true
 }
 
+// parseSome is parse where there must be an argument. want says which.
+func (c *call) parseSome(fs *pflag.FlagSet, want string) (status int, ok bool) {
+	if status, ok := c.parse(fs); !ok || len(c.args) > 0 {
+		return status, ok
+	}
+	return c.usage("%s", want), false
+}
+
 // usage reports a wrong call and answers the status for it.
 func (c *call) usage(format string, a ...any) int {
 	c.errorf(format, a...)

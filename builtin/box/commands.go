@@ -293,7 +293,7 @@ func (sh *shell) rewriteText(text string) (string, bool) {
 	for _, stmt := range file.Stmts {
 		sh.rewrite(stmt)
 	}
-	return sh.text(file.Stmts), true
+	return textOf(file.Stmts), true
 }
 
 // rewriteSource does the same to a file that is sourced: the interpreter gets the rewritten text by another name.

@@ -49,11 +49,11 @@ func (sh *shell) fork(hc interp.HandlerContext, script int) (*process, error) {
 		opts = strings.ReplaceAll(opts, "e", "")
 	}
 	state := forkState{
-		Name: sh.name, Pid: sh.pid, File: sh.file, Status: status, Script: script, Scripts: sh.scripts, Opts: opts, Params: r.Params,
+		Name: sh.name, Pid: sh.pid, File: sh.file, Status: status, Script: script, Opts: opts, Params: r.Params,
 		InFunc: inFunc, Vars: map[string]expand.Variable{}, Funcs: map[string]string{},
 	}
 	sh.mu.Lock()
-	state.Bang = sh.bang
+	state.Bang, state.Scripts = sh.bang, sh.scripts
 	sh.mu.Unlock()
 	for name, v := range hc.Env.Each {
 		if isSpecial(name) {
@@ -67,7 +67,7 @@ func (sh *shell) fork(hc interp.HandlerContext, script int) (*process, error) {
 		}
 	}
 	for name, body := range r.Funcs {
-		state.Funcs[name] = sh.text([]*syntax.Stmt{body})
+		state.Funcs[name] = textOf([]*syntax.Stmt{body})
 	}
 	fd, err := unix.MemfdCreate("sandlot-shell", 0)
 	if err != nil {
@@ -111,14 +111,15 @@ func runFork() int {
 		fmt.Fprintln(os.Stderr, "sh: subshell:", err)
 		return 125
 	}
-	for name, text := range state.Funcs {
-		if file, err := newParser().Parse(strings.NewReader(text), name); err == nil && len(file.Stmts) == 1 {
-			if sh.runner.Funcs == nil {
-				sh.runner.Funcs = map[string]*syntax.Stmt{}
-			}
-			sh.runner.Funcs[name] = file.Stmts[0]
-			sh.funcs[name] = true
+	sh.runner.Funcs = map[string]*syntax.Stmt{}
+	for name, body := range state.Funcs {
+		file, err := newParser().Parse(strings.NewReader(body), name)
+		if err != nil || len(file.Stmts) != 1 {
+			fmt.Fprintf(os.Stderr, "sh: subshell: the function %s did not come over whole: %v\n", name, err)
+			return 125 // not a shell that lacks a function
 		}
+		sh.runner.Funcs[name] = file.Stmts[0]
+		sh.funcs[name] = true
 	}
 	if ifs.IsSet() { // the interpreter starts with its own
 		quoted, _ := syntax.Quote(ifs.String(), syntax.LangBash)

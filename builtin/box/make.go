@@ -22,11 +22,8 @@ func mkdir(c *call) int {
 	parents := f.BoolP("parents", "p", false, "the directories above as well, and do not mind what exists")
 	verbose := f.BoolP("verbose", "v", false, "say what is done")
 	mode := f.StringP("mode", "m", "", "the mode")
-	if status, ok := c.parse(f); !ok {
+	if status, ok := c.parseSome(f, "name a directory"); !ok {
 		return status
-	}
-	if len(c.args) == 0 {
-		return c.usage("name a directory")
 	}
 	change, err := parseMode(*mode)
 	if err != nil && *mode != "" {
@@ -133,11 +130,8 @@ func touch(c *call) int {
 	when := f.StringP("date", "d", "", "this time, e.g. 2006-01-02T15:04:05Z or @SECONDS")
 	stamp := f.StringP("stamp", "t", "", "this time, as [[CC]YY]MMDDhhmm[.ss]")
 	ref := f.StringP("reference", "r", "", "the times of this file")
-	if status, ok := c.parse(f); !ok {
+	if status, ok := c.parseSome(f, "name a file"); !ok {
 		return status
-	}
-	if len(c.args) == 0 {
-		return c.usage("name a file")
 	}
 	now := time.Now()
 	atime, mtime := now, now

@@ -52,11 +52,8 @@ func lineEnd(zero bool) string {
 func dirname(c *call) int {
 	f := c.flags("[-z] NAME...")
 	zero := f.BoolP("zero", "z", false, "end names with NUL")
-	if status, ok := c.parse(f); !ok {
+	if status, ok := c.parseSome(f, "give a name"); !ok {
 		return status
-	}
-	if len(c.args) == 0 {
-		return c.usage("give a name")
 	}
 	for _, name := range c.args {
 		trimmed := strings.TrimRight(name, "/")
@@ -80,11 +77,8 @@ func readlink(c *call) int {
 	missing := f.BoolP("canonicalize-missing", "m", false, "the same; anything may be missing")
 	noNewline := f.BoolP("no-newline", "n", false, "no newline at the end")
 	zero := f.BoolP("zero", "z", false, "end names with NUL")
-	if status, ok := c.parse(f); !ok {
+	if status, ok := c.parseSome(f, "name a file"); !ok {
 		return status
-	}
-	if len(c.args) == 0 {
-		return c.usage("name a file")
 	}
 	for _, name := range c.args {
 		var target string
@@ -113,11 +107,8 @@ func realpath(c *call) int {
 	noLinks := f.BoolP("no-symlinks", "s", false, "do not follow links")
 	relative := f.String("relative-to", "", "relative to this directory")
 	zero := f.BoolP("zero", "z", false, "end names with NUL")
-	if status, ok := c.parse(f); !ok {
+	if status, ok := c.parseSome(f, "name a file"); !ok {
 		return status
-	}
-	if len(c.args) == 0 {
-		return c.usage("name a file")
 	}
 	for _, name := range c.args {
 		var path string
@@ -200,11 +191,8 @@ func stat(c *call) int {
 	follow := f.BoolP("dereference", "L", false, "follow links")
 	format := f.StringP("format", "c", "", "%n name, %s size, %a %A mode, %u %U owner, %g %G group, %F kind, %i inode, %h links, %X %Y %Z times, ...")
 	printf := f.String("printf", "", "the same without a newline at the end, and with escapes")
-	if status, ok := c.parse(f); !ok {
+	if status, ok := c.parseSome(f, "name a file"); !ok {
 		return status
-	}
-	if len(c.args) == 0 {
-		return c.usage("name a file")
 	}
 	for _, name := range c.args {
 		var st unix.Stat_t

@@ -69,11 +69,8 @@ func rmdir(c *call) int {
 	f := c.flags("[-p] DIR...")
 	parents := f.BoolP("parents", "p", false, "the directories above as well")
 	lenient := f.Bool("ignore-fail-on-non-empty", false, "do not mind directories that are not empty")
-	if status, ok := c.parse(f); !ok {
+	if status, ok := c.parseSome(f, "name a directory"); !ok {
 		return status
-	}
-	if len(c.args) == 0 {
-		return c.usage("name a directory")
 	}
 	for _, name := range c.args {
 		for dir := name; ; dir = filepath.Dir(dir) {

@@ -34,11 +34,15 @@ const (
 //   - $$, $!, $0 and $- are what they are in a shell.
 func (sh *shell) rewrite(stmt *syntax.Stmt) {
 	sh.noteFuncs(stmt)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
 	syntax.Walk(stmt, sh.visit)
 }
 
 // noteFuncs remembers the functions that a statement declares: a call of one is not a plain command.
 func (sh *shell) noteFuncs(node syntax.Node) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
 	syntax.Walk(node, func(n syntax.Node) bool {
 		if f, ok := n.(*syntax.FuncDecl); ok {
 			sh.funcs[f.Name.Value] = true
@@ -55,20 +59,20 @@ func (sh *shell) visit(node syntax.Node) bool {
 		if n.Op == syntax.Pipe || n.Op == syntax.PipeAll {
 			for _, stage := range []*syntax.Stmt{n.X, n.Y} {
 				if !sh.plain(stage) {
-					sh.toProcess(stage, stage)
+					sh.toProcess(stage)
 				}
 			}
 		}
 	case *syntax.CmdSubst:
 		if len(n.Stmts) > 0 && !(len(n.Stmts) == 1 && (sh.plain(n.Stmts[0]) || isFileRead(n.Stmts[0]))) {
-			n.Stmts = []*syntax.Stmt{sh.process(cmdFork, sh.text(n.Stmts))}
+			n.Stmts = []*syntax.Stmt{sh.process(cmdFork, textOf(n.Stmts))}
 			return false
 		}
 	case *syntax.ProcSubst:
 		sh.feeds = true
 		sh.feedsOut = sh.feedsOut || n.Op == syntax.CmdOut
 		if len(n.Stmts) > 0 && !(len(n.Stmts) == 1 && sh.plain(n.Stmts[0])) {
-			n.Stmts = []*syntax.Stmt{sh.process(cmdFork, sh.text(n.Stmts))}
+			n.Stmts = []*syntax.Stmt{sh.process(cmdFork, textOf(n.Stmts))}
 		}
 	case *syntax.Word:
 		replaceLengths(n.Parts)
@@ -132,7 +136,7 @@ func (sh *shell) visitStmt(st *syntax.Stmt) bool {
 	if st.Background || st.Disown {
 		job := *st
 		job.Background, job.Disown = false, false
-		*st = *sh.process(cmdBackground, sh.text([]*syntax.Stmt{&job}))
+		*st = *sh.process(cmdBackground, textOf([]*syntax.Stmt{&job}))
 		return false
 	}
 	call, _ := st.Cmd.(*syntax.CallExpr)
@@ -155,13 +159,13 @@ func (sh *shell) visitStmt(st *syntax.Stmt) bool {
 		body.Redirs, body.Negated = nil, false
 		exec := &syntax.Stmt{Cmd: callOf("exec"), Redirs: st.Redirs}
 		negated := st.Negated
-		*st = *sh.process(cmdFork, sh.text([]*syntax.Stmt{exec, &body}))
+		*st = *sh.process(cmdFork, textOf([]*syntax.Stmt{exec, &body}))
 		st.Negated = negated
 		return false
 	}
 	switch cmd := st.Cmd.(type) {
 	case *syntax.Subshell:
-		fork := sh.process(cmdFork, sh.text(cmd.Stmts))
+		fork := sh.process(cmdFork, textOf(cmd.Stmts))
 		st.Cmd = fork.Cmd
 		for _, rd := range st.Redirs {
 			syntax.Walk(rd, sh.visit)
@@ -208,30 +212,33 @@ func isFileRead(st *syntax.Stmt) bool {
 	return st.Cmd == nil && len(st.Redirs) == 1 && st.Redirs[0].Op == syntax.RdrIn
 }
 
-// toProcess makes st run what text says in a process.
-func (sh *shell) toProcess(st, text *syntax.Stmt) {
-	*st = *sh.process(cmdFork, sh.text([]*syntax.Stmt{text}))
+// toProcess makes st run in a process of its own.
+func (sh *shell) toProcess(st *syntax.Stmt) {
+	*st = *sh.process(cmdFork, textOf([]*syntax.Stmt{st}))
 }
 
-func (sh *shell) process(cmd, text string) *syntax.Stmt {
-	i, ok := sh.index[text]
+func (sh *shell) process(cmd, script string) *syntax.Stmt {
+	i, ok := sh.index[script]
 	if !ok {
 		i = len(sh.scripts)
-		sh.index[text] = i
-		sh.scripts = append(sh.scripts, text)
+		sh.index[script] = i
+		sh.scripts = append(sh.scripts, script)
 	}
 	return muted(&syntax.Stmt{Cmd: callOf(cmd, strconv.Itoa(i))})
 }
 
-func (sh *shell) text(stmts []*syntax.Stmt) string {
+// textOf is the text of statements. A printer is for one use at a time, and two forks may be under way: each makes its own.
+func textOf(stmts []*syntax.Stmt) string {
 	var b strings.Builder
-	sh.print.Print(&b, &syntax.File{Stmts: stmts})
+	syntax.NewPrinter().Print(&b, &syntax.File{Stmts: stmts})
 	return b.String()
 }
 
 // markLast makes the last statement of a script, if it is a plain program, replace the shell, as shells do: one process
 // less, and a signal to it reaches the program.
 func (sh *shell) markLast(st *syntax.Stmt) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
 	call, ok := st.Cmd.(*syntax.CallExpr)
 	if !ok || st.Negated || !sh.plain(st) || interp.IsBuiltin(call.Args[0].Lit()) || call.Args[0].Lit()[0] == '\x01' || strings.Contains(sh.flags(), "x") {
 		return

@@ -92,11 +92,8 @@ func parseDuration(s string) (time.Duration, error) {
 }
 
 func sleep(c *call) int {
-	if status, ok := c.parse(c.flags("NUMBER[smhd]...")); !ok {
+	if status, ok := c.parseSome(c.flags("NUMBER[smhd]..."), "give a time"); !ok {
 		return status
-	}
-	if len(c.args) == 0 {
-		return c.usage("give a time")
 	}
 	var total time.Duration
 	for _, arg := range c.args {
@@ -211,11 +208,8 @@ func timeout(c *call) int {
 func nohup(c *call) int {
 	f := c.flags("COMMAND [ARG]...")
 	f.SetInterspersed(false)
-	if status, ok := c.parse(f); !ok {
+	if status, ok := c.parseSome(f, "give a command"); !ok {
 		return status
-	}
-	if len(c.args) == 0 {
-		return c.usage("give a command")
 	}
 	if term.IsTerminal(0) {
 		if null, err := os.Open(os.DevNull); err == nil {
@@ -244,11 +238,8 @@ func setsid(c *call) int {
 	fork := f.BoolP("fork", "f", false, "always in a new process")
 	wait := f.BoolP("wait", "w", false, "wait for it, and answer its status")
 	f.BoolP("ctty", "c", false, "taken, and ignored")
-	if status, ok := c.parse(f); !ok {
+	if status, ok := c.parseSome(f, "give a command"); !ok {
 		return status
-	}
-	if len(c.args) == 0 {
-		return c.usage("give a command")
 	}
 	if !*fork {
 		if _, err := syscall.Setsid(); err == nil {

@@ -29,13 +29,11 @@ type shell struct {
 	file   bool   // runs a script file
 	runner *interp.Runner
 	env    environ
-	print  *syntax.Printer
 
-	scripts []string // texts of subshells and jobs; rewritten statements name them by index
-	index   map[string]int
-	funcs   map[string]bool // names of functions seen so far
-
-	mu       sync.Mutex
+	mu       sync.Mutex // both sides of a pipe run at once; it guards all that follows
+	scripts  []string   // texts of subshells and jobs; rewritten statements name them by index
+	index    map[string]int
+	funcs    map[string]bool // names of functions seen so far
 	jobs     []*job
 	bang     int // $!
 	traps    map[syscall.Signal]string
@@ -50,7 +48,7 @@ type shell struct {
 
 func newShell(name string) *shell {
 	sh := &shell{
-		name: name, pid: os.Getpid(), print: syntax.NewPrinter(),
+		name: name, pid: os.Getpid(),
 		index: map[string]int{}, funcs: map[string]bool{}, traps: map[syscall.Signal]string{}, signals: make(chan os.Signal, 64),
 		fds: holdDescriptors(),
 	}

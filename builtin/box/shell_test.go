@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -142,6 +143,34 @@ func TestIgnoredSignalsAreInherited(t *testing.T) {
 		}
 		syscall.Kill(sleeper, syscall.SIGKILL)
 		cmd.Wait()
+	}
+}
+
+// The stages of a pipeline are forked at once from one shell; each gets all of its state.
+func TestForksAtOnce(t *testing.T) {
+	stdout, stderr, status := run(t, sh(t, "f() { echo $1; cat; }; for i in $(seq 150); do f a </dev/null | f b | f c; done"))
+	if status != 0 || stderr != "" || stdout != strings.Repeat("c\nb\na\n", 150) {
+		t.Errorf("status %d, %d lines instead of 450; %s", status, strings.Count(stdout, "\n"), stderr)
+	}
+}
+
+// Both sides of a pipe may call a function that evals, which is rewritten then: the race detector looks on.
+func TestRewritesAtOnce(t *testing.T) {
+	sh := &shell{index: map[string]int{}, funcs: map[string]bool{}}
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			for range 50 {
+				name := "f" + strconv.Itoa(i)
+				if text, ok := sh.rewriteText(name + "() { (echo 1; echo 2); }; " + name + " | cat"); !ok || !strings.Contains(text, name) {
+					t.Errorf("rewritten to %q", text)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if len(sh.funcs) != 8 {
+		t.Errorf("functions seen: %v", sh.funcs)
 	}
 }
 

@@ -3,10 +3,14 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/sandlot-dev/sandlot/doctor"
 	"github.com/sandlot-dev/sandlot/runtime"
@@ -38,7 +42,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 
 func (a *app) rootCommand() *cobra.Command {
 	root := &cobra.Command{
-		Use:   "sandlot",
+		Use: "sandlot", DisableFlagsInUseLine: true,
 		Short: "Run untrusted commands in containers, the same way on Docker and Podman",
 		Long: `Sandlot runs untrusted commands in containers, the same way on Docker and on rootful and rootless Podman: no network, no capabilities, no
 new privileges and nothing of the host, unless a flag says otherwise.
@@ -47,12 +51,20 @@ Exit status: the command's own; 124 when it timed out; 125 when Sandlot or the e
 sense; 126 when the command cannot be executed; 127 when it is not found; 128+N after signal N.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Args:          cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			return unknownCommand(cmd, args[0])
+		},
 	}
+	root.Flags().SetInterspersed(false) // flags after a command that there is not are not looked at
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usage("%v\nsee %s --help", err, cmd.CommandPath())
+		return usage("%v\n%ssee %s --help", err, nearest(cmd, err), cmd.CommandPath())
 	})
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.runtime, "runtime", "auto", "`ENGINE`: auto, docker, podman or a URL such as"+
@@ -61,9 +73,57 @@ sense; 126 when the command cannot be executed; 127 when it is not found; 128+N 
 	_ = root.RegisterFlagCompletionFunc("runtime", cobra.FixedCompletions(
 		[]string{"auto", "docker", "podman"}, cobra.ShellCompDirectiveNoFileComp))
 	root.AddCommand(a.runCommand(), a.createCommand(), a.execCommand(), a.cpCommand(), a.lsCommand(), a.inspectCommand(),
-		a.portCommand(), a.stopCommand(), a.startCommand(), a.rmCommand(), a.buildCommand(), a.conformanceCommand(), a.doctorCommand(),
-		a.versionCommand())
+		a.portCommand(), a.forwardCommand(), a.stopCommand(), a.startCommand(), a.rmCommand(), a.gcCommand(), a.buildCommand(),
+		a.conformanceCommand(), a.doctorCommand(), a.versionCommand())
+	helpKnowsCommands(root)
 	return root
+}
+
+// helpKnowsCommands lets help say so where there is no such command: cobra's shows the help of what is above.
+func helpKnowsCommands(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	help, _, err := root.Find([]string{"help"})
+	if err != nil || help == root {
+		panic("cobra has no help command")
+	}
+	show := help.Run
+	help.Run, help.RunE = nil, func(cmd *cobra.Command, args []string) error {
+		above, rest, err := root.Find(args)
+		if len(args) > 0 && (err != nil || len(rest) > 0) {
+			if above == nil || above == root {
+				return unknownCommand(root, args[0])
+			}
+			return usage("%s has no command %q\nsee %[1]s --help", above.CommandPath(), rest[0])
+		}
+		show(cmd, args)
+		return nil
+	}
+}
+
+// nearest names the flags that may have been meant, if err is about one that there is not.
+func nearest(cmd *cobra.Command, err error) string {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) || len(unknown.GetSpecifiedName()) < 2 {
+		return ""
+	}
+	names := &cobra.Command{SuggestionsMinimumDistance: 2} // cobra knows what is near for commands only
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		names.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
+	})
+	if near := names.SuggestionsFor(unknown.GetSpecifiedName()); len(near) > 0 {
+		return "did you mean --" + strings.Join(near, " or --") + "? "
+	}
+	return ""
+}
+
+// unknownCommand names the nearest of those that may have been meant.
+func unknownCommand(root *cobra.Command, name string) error {
+	for root.SuggestionsMinimumDistance = range 3 {
+		if near := root.SuggestionsFor(name); len(near) > 0 {
+			return usage("unknown command %q\ndid you mean sandlot %s?", name, strings.Join(near, " or sandlot "))
+		}
+	}
+	return usage("unknown command %q\nsee sandlot --help", name)
 }
 
 // withRuntime makes a command's function of one that needs an open runtime.
@@ -82,7 +142,16 @@ func (a *app) withRuntime(f func(ctx context.Context, rt runtime.Runtime, args [
 func arguments(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {
-			return usage("%v\nusage: %s", err, cmd.UseLine())
+			problem := err.Error()
+			if strings.Contains(problem, "arg(s)") { // cobra's counting
+				problem = "there are too many arguments"
+				for more := range 2 {
+					if check(cmd, slices.Concat(args, make([]string, more+1))) == nil {
+						problem = "there are arguments missing"
+					}
+				}
+			}
+			return usage("%s\nusage: %s", problem, cmd.UseLine())
 		}
 		return nil
 	}

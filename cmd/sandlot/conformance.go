@@ -5,21 +5,26 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sandlot-dev/sandlot/conformance"
+	"github.com/sandlot-dev/sandlot/internal/foreign"
 	"github.com/sandlot-dev/sandlot/runtime"
 )
 
 func (a *app) conformanceCommand() *cobra.Command {
 	var list bool
-	var output string
+	var outputs []string
 	selected := scalar[*regexp.Regexp]{kind: "REGEXP", parse: regexp.Compile}
-	format := scalar[string]{kind: "text|json|junit", parse: oneOf("text", "json", "junit"), value: "text"}
+	format := scalar[string]{kind: "text|json|junit", parse: oneOf("text", "json", "junit")}
+	patience := scalar[time.Duration]{kind: "DURATION", parse: parseTimeout}
+	parallel := scalar[int]{kind: "N", parse: parseParallel}
 	cmd := &cobra.Command{
 		Use:   "conformance",
 		Short: "Prove that the engine behaves as Sandlot promises",
@@ -28,7 +33,7 @@ every case passed and 1 when one failed. A case for what the engine says that it
 for it is refused.`,
 		Example: `  sandlot conformance --runtime podman
   sandlot conformance --run ^timeout/
-  sandlot conformance --format junit --output report.xml`,
+  sandlot conformance --output report.json --output report.xml`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cases := conformance.Cases()
@@ -41,22 +46,31 @@ for it is refused.`,
 			if list {
 				return a.listCases(cases, format.value)
 			}
-			return a.conformance(cmd.Context(), selected.value, format.value, output)
+			reports, err := createReports(outputs, format.value)
+			if err != nil {
+				return err
+			}
+			return a.conformance(cmd.Context(), conformance.Config{
+				Run: selected.value, Parallel: parallel.value, CaseTimeout: patience.value,
+			}, reports, format.value)
 		},
 	}
 	flags := cmd.Flags()
 	flags.Var(&selected, "run", "only cases whose id matches")
 	flags.BoolVar(&list, "list", false, "list the cases and the rules they prove; run nothing")
-	flags.Var(&format, "format", "format of the report (default text)")
-	flags.StringVarP(&output, "output", "o", "", "`FILE` for the report (default: standard output)")
+	flags.Var(&format, "format", "format of the report (default what the name of --output ends in: .json, .xml for junit; else text)")
+	flags.StringArrayVarP(&outputs, "output", "o", nil, "`FILE` for the report, several times for several (default: standard output)")
+	flags.Var(&parallel, "parallel", "how many cases run at once (default 3)")
+	flags.Var(&patience, "case-timeout", "how long a case may take, more on slow machines (default 1m)")
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(
 		[]string{"text", "json", "junit"}, cobra.ShellCompDirectiveNoFileComp))
+	cmd.AddCommand(a.conformanceDiffCommand(), a.conformanceTableCommand())
 	return cmd
 }
 
 func (a *app) listCases(cases []conformance.Case, format string) error {
 	switch format {
-	case "text":
+	case "", "text":
 		w := tabwriter.NewWriter(a.stdout, 0, 8, 2, ' ', 0)
 		for _, c := range cases {
 			fmt.Fprintf(w, "%s\t%s\n", c.ID, c.Rule)
@@ -78,32 +92,60 @@ func (a *app) listCases(cases []conformance.Case, format string) error {
 	return usage("--list has no format %s\nuse text or json", format)
 }
 
-// conformance runs the cases. A text report on standard output is written as the cases end, any other one when all have.
-func (a *app) conformance(ctx context.Context, selected *regexp.Regexp, format, output string) (err error) {
-	report := a.stdout
-	if output != "" {
-		f, cerr := os.Create(output)
-		if cerr != nil {
-			return cerr
+// A reportFile is where a report goes.
+type reportFile struct {
+	*os.File
+	format string
+}
+
+// createReports makes the files before the suite runs, which takes minutes.
+func createReports(names []string, format string) (reports []reportFile, err error) {
+	for _, name := range names {
+		f, err := os.Create(name)
+		if err != nil {
+			for _, r := range reports {
+				r.Close()
+			}
+			return nil, err
 		}
-		defer func() { err = closeAfter(f, err) }()
-		report = f
+		r := reportFile{f, format}
+		if format == "" {
+			r.format = map[string]string{".json": "json", ".xml": "junit"}[filepath.Ext(name)]
+		}
+		reports = append(reports, r)
 	}
-	streamed := format == "text" && output == ""
-	log := a.progress()
+	return reports, nil
+}
+
+// conformance runs the cases. A text report on standard output is written as the cases end, any other one when all have.
+func (a *app) conformance(ctx context.Context, cfg conformance.Config, reports []reportFile, format string) (err error) {
+	defer func() {
+		for _, r := range reports {
+			err = closeAfter(r, err)
+		}
+	}()
+	streamed := len(reports) == 0 && format != "json" && format != "junit"
+	cfg.Log = a.progress()
 	if streamed {
-		log = a.stdout
+		cfg.Log = a.stdout
 	}
-	result, err := conformance.Check(ctx, conformance.Config{
-		Open: func(ctx context.Context) (runtime.Runtime, error) { return a.open(ctx, a.runtime) },
-		Run:  selected, Log: log,
-	})
+	cfg.Open = func(ctx context.Context) (runtime.Runtime, error) { return a.open(ctx, a.runtime) }
+	cfg.Foreign = foreign.Make
+	result, err := conformance.Check(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	if streamed {
-		_, err = fmt.Fprintln(report, result.Summary())
-	} else if err = writeReport(result, format, report); err == nil && output != "" && !a.quiet {
+	for _, r := range reports {
+		if err := writeReport(result, r.format, r); err != nil {
+			return err
+		}
+	}
+	switch {
+	case streamed:
+		_, err = fmt.Fprintln(a.stdout, result.Summary())
+	case len(reports) == 0:
+		err = writeReport(result, format, a.stdout)
+	case !a.quiet:
 		say(a.stderr, result.Summary())
 	}
 	if err == nil && !result.OK() {

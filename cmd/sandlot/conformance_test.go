@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -30,7 +31,12 @@ func TestConformanceUsage(t *testing.T) {
 		{"conformance --format xml", "text, json, junit"},
 		{"conformance --list --format junit", "use text or json"},
 		{"conformance --output /no/such/dir/report", "no such file"},
+		{"conformance --parallel 0", "write 1 or more"},
+		{"conformance --case-timeout 0", "write 2s, 5m or 1h"},
 		{"conformance exec", "usage: sandlot conformance"},
+		{"conformance table", "usage: sandlot conformance table"},
+		{"conformance table /no/such/report.json", "no such file"},
+		{"conformance table conformance_test.go", "makes a report"},
 	} {
 		t.Run(c.args, func(t *testing.T) {
 			new(fake).call(t, strings.Fields(c.args)...).want(t, 125, "", c.stderr)
@@ -42,15 +48,44 @@ func TestConformanceUsage(t *testing.T) {
 func TestConformanceFails(t *testing.T) {
 	f := &fake{}
 	f.call(t, "conformance", "--run", "^"+conformance.Cases()[0].ID+"$").want(t, 125, "", "build")
-	report := filepath.Join(t.TempDir(), "report.json")
+	report := filepath.Join(t.TempDir(), "one.json")
+	junit := filepath.Join(t.TempDir(), "one.xml")
 	f.capable = true
-	f.call(t, "conformance", "-q", "--run", "^"+conformance.Cases()[0].ID+"$", "--format", "json", "--output", report).want(t, 1, "", "")
-	var got conformance.Report
+	f.call(t, "conformance", "-q", "--run", "^"+conformance.Cases()[0].ID+"$", "--output", report, "--output", junit).want(t, 1, "", "")
 	content, err := os.ReadFile(report)
-	if err == nil {
-		err = json.Unmarshal(content, &got)
+	if err != nil {
+		t.Fatal(err)
 	}
+	got, err := conformance.ReadReport(bytes.NewReader(content))
 	if err != nil || got.Count(conformance.Failed) != 1 || got.Runtime.Runtime != "fake" {
 		t.Errorf("the report is %s: %v", content, err)
 	}
+	if xml, err := os.ReadFile(junit); err != nil || !strings.Contains(string(xml), "<testsuite ") {
+		t.Errorf("the JUnit report is %s: %v", xml, err)
+	}
+	text := filepath.Join(t.TempDir(), "junit.json")
+	f.call(t, "conformance", "-q", "--run", "^"+conformance.Cases()[0].ID+"$", "--output", text, "--format", "junit").want(t, 1, "", "")
+	if xml, err := os.ReadFile(text); err != nil || !strings.Contains(string(xml), "<testsuite ") {
+		t.Errorf("--format junit wrote %s: %v", xml, err)
+	}
+
+	kept := filepath.Join(t.TempDir(), "kept.json")
+	new(fake).call(t, "conformance", "table", "-o", kept, report).want(t, 0, "", "")
+	page := new(fake).call(t, "conformance", "table", kept)
+	page.want(t, 0, page.stdout, "")
+	for _, want := range []string{"# Compatibility\n", "|  | one |\n", "**1 failed**", "- one: `" + conformance.Cases()[0].ID + "`\n"} {
+		if !strings.Contains(page.stdout, want) {
+			t.Errorf("the page lacks %q:\n%s", want, page.stdout)
+		}
+	}
+}
+
+// TestCompatibilityPage is what docs/compatibility.md must be: make generate makes it.
+func TestCompatibilityPage(t *testing.T) {
+	const docs = "../../docs/compatibility"
+	page, err := os.ReadFile(docs + ".md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	new(fake).call(t, "conformance", "table", docs+".json").want(t, 0, string(page), "")
 }

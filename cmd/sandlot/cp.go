@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -17,9 +18,11 @@ import (
 )
 
 func (a *app) cpCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "cp SRC NAME:PATH | NAME:PATH DST",
-		Short: "Copy files and directories into a sandbox and out of it",
+	var skip bool
+	cmd := &cobra.Command{
+		Use:        "cp SRC NAME:PATH | NAME:PATH DST",
+		SuggestFor: []string{"copy"},
+		Short:      "Copy files and directories into a sandbox and out of it",
 		Long: `Copy files and directories into a sandbox and out of it. A relative PATH is below the sandbox's working directory.
 
 A file goes to PATH, or into it where PATH is a directory or ends with "/". A directory goes to PATH, or into it where PATH is a
@@ -40,7 +43,7 @@ standard output.`,
 			}
 			name, copying := toName, func(ctx context.Context, sb *sandbox.Sandbox) error { return a.copyIn(ctx, sb, from, to) }
 			if out {
-				name, copying = fromName, func(ctx context.Context, sb *sandbox.Sandbox) error { return a.copyOut(ctx, sb, from, to) }
+				name, copying = fromName, func(ctx context.Context, sb *sandbox.Sandbox) error { return a.copyOut(ctx, sb, from, to, skip) }
 			}
 			return a.withRuntime(func(ctx context.Context, rt runtime.Runtime, _ []string) error {
 				sb, err := sandbox.Open(ctx, rt, name, sandbox.OpenOptions{})
@@ -51,6 +54,8 @@ standard output.`,
 			})(cmd, args)
 		},
 	}
+	cmd.Flags().BoolVar(&skip, "skip-unsafe", false, "leave out of a directory what cannot be copied safely, links that lead outside and devices, and name it")
+	return cmd
 }
 
 // remote splits NAME:PATH. An argument without a name before a colon is a path of this machine, given back as it is.
@@ -72,7 +77,7 @@ func (a *app) copyIn(ctx context.Context, sb *sandbox.Sandbox, src, dst string) 
 	}
 	info, err := os.Stat(src)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w\nname what this machine has; NAME:PATH names what a sandbox has", err)
 	}
 	contents := info.IsDir() && isContents(filepath.ToSlash(src))
 	if !contents && (strings.HasSuffix(dst, "/") || isDir(ctx, sb, dst)) {
@@ -97,7 +102,7 @@ func (a *app) copyIn(ctx context.Context, sb *sandbox.Sandbox, src, dst string) 
 	return sb.Upload(ctx, dst, f, size, sandbox.FileOptions{Mode: info.Mode().Perm()})
 }
 
-func (a *app) copyOut(ctx context.Context, sb *sandbox.Sandbox, src, dst string) error {
+func (a *app) copyOut(ctx context.Context, sb *sandbox.Sandbox, src, dst string, skip bool) error {
 	info, err := sb.Stat(ctx, src)
 	if err != nil {
 		return err
@@ -117,8 +122,7 @@ func (a *app) copyOut(ctx context.Context, sb *sandbox.Sandbox, src, dst string)
 		there, err = os.Stat(dst)
 	}
 	if info.IsDir() {
-		_, err = sb.GetDir(ctx, src, dst, sandbox.GetDirOptions{})
-		return err
+		return a.copyDirOut(ctx, sb, src, dst, skip)
 	}
 	if err == nil && !there.Mode().IsRegular() {
 		if there.IsDir() {
@@ -132,6 +136,18 @@ func (a *app) copyOut(ctx context.Context, sb *sandbox.Sandbox, src, dst string)
 		return closeAfter(f, err)
 	}
 	return download(ctx, sb, src, dst, info.Mode().Perm())
+}
+
+func (a *app) copyDirOut(ctx context.Context, sb *sandbox.Sandbox, src, dst string, skip bool) error {
+	result, err := sb.GetDir(ctx, src, dst, sandbox.GetDirOptions{SkipUnsafe: skip})
+	for _, name := range result.Skipped {
+		a.warn([]string{name + " is left out"})
+	}
+	var own *runtime.Error
+	if errors.As(err, &own) && own.Kind == runtime.ErrInvalid && !skip {
+		own.Hint = "--skip-unsafe leaves out what is like it, and DST - gives all as a tar archive"
+	}
+	return err
 }
 
 // download writes a file of the sandbox to dst, where it appears when it is whole.

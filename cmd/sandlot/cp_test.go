@@ -3,6 +3,8 @@ package main
 import (
 	"archive/tar"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -48,4 +50,37 @@ func TestCopyArchives(t *testing.T) {
 		t.Errorf("cp box:/dir -: %v, %v, %+v", header, err, c)
 	}
 	f.call(t, "cp", "-", "none:/dir").want(t, 125, "", "not found")
+	f.call(t, "cp", "/no/such/file", "box:").want(t, 125, "", "no such file or directory\nsandlot: name what this machine has; NAME:PATH names what")
+}
+
+// TestCopyOutOfWhatIsUnsafe has a directory with a link that leads out of it, under a name that would clear a terminal.
+func TestCopyOutOfWhatIsUnsafe(t *testing.T) {
+	f := withBox()
+	all, calls := []tar.Header{
+		{Typeflag: tar.TypeDir, Name: "./", Mode: 0o755},
+		{Typeflag: tar.TypeSymlink, Name: "./out\x1b[2J", Linkname: "/etc"},
+		{Typeflag: tar.TypeReg, Name: "./file", Mode: 0o644},
+	}, 0
+	f.get = func(_ string, w io.Writer) error {
+		tw, headers := tar.NewWriter(w), all
+		if calls++; calls%2 == 1 { // what it is, comes first
+			headers = all[:1]
+		}
+		for _, h := range headers {
+			if err := tw.WriteHeader(&h); err != nil {
+				return err
+			}
+		}
+		return tw.Close()
+	}
+	dir := t.TempDir()
+	c := f.call(t, "cp", "box:.", dir)
+	c.want(t, 125, "", "leads outside")
+	if !strings.Contains(c.stderr, "\nsandlot: --skip-unsafe leaves out") || strings.Contains(c.stderr, "\x1b") {
+		t.Errorf("stderr: %q", c.stderr)
+	}
+	f.call(t, "cp", "--skip-unsafe", "box:.", dir).want(t, 0, "", "sandlot: warning: out\uFFFD[2J is left out\n")
+	if _, err := os.Stat(filepath.Join(dir, "file")); err != nil {
+		t.Error(err)
+	}
 }

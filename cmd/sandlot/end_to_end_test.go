@@ -186,6 +186,8 @@ func TestCopyOnEngines(t *testing.T) {
 			{":copy", "/tree", "/tree/a"},
 			{":copy", "", "/copy/a"},
 			{":copy/.", "", "/a"},
+			{":.", "/whole", "/whole/new"},
+			{":", "/all", "/all/copy/a"},
 		} {
 			h.call(t, "cp", name+c.from, out+c.to).want(t, 0, "", "")
 			if got, err := os.ReadFile(out + c.file); string(got) != "A" {
@@ -199,7 +201,8 @@ func TestCopyOnEngines(t *testing.T) {
 		if info, err := os.Stat("/dev/null"); err != nil || info.Mode().IsRegular() {
 			t.Fatal("/dev/null was replaced")
 		}
-		h.call(t, "cp", name+":nothing", out).want(t, 125, "", "file not found")
+		h.call(t, "cp", name+":dir/nothing", out).want(t, 125, "", "get archive "+name+" on")
+		h.call(t, "cp", name+":dir/nothing", out).want(t, 125, "", "file not found: dir/nothing: no such file or directory\nsandlot: sandlot exec "+name)
 		h.call(t, "cp", filepath.Join(dir, "nothing"), name+":/tmp").want(t, 125, "", "no such file")
 
 		archive := h.call(t, "cp", name+":copy", "-")

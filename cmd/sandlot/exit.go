@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"unicode"
 
 	"github.com/hashicorp/go-multierror"
 
@@ -58,30 +60,51 @@ func nobodyReads(err error) bool {
 	return errors.As(err, &write) && errors.Is(write, syscall.EPIPE) && (write.Path == os.Stdout.Name() || write.Path == os.Stderr.Name())
 }
 
-// hint says what to do next, in terms of flags, where an error does not.
-func hint(err error) string {
-	is := func(kind error) bool { return errors.Is(err, kind) }
-	switch {
-	case is(runtime.ErrImageNotFound):
-		return "name another with --image, let it be pulled with --pull missing, or build one with --build DIR"
-	case is(runtime.ErrFileNotFound):
-		return "sandlot exec NAME -- ls shows what is there"
-	case is(runtime.ErrAlreadyExists):
-		return "choose another --name, or --replace a sandbox of Sandlot's"
-	case is(runtime.ErrPortInUse):
-		return "choose another port of the host, or leave it out of --publish for a free one"
-	case is(runtime.ErrNotRunning):
-		return "sandlot start NAME starts it"
-	case is(runtime.ErrNotFound):
-		return "sandlot ls shows what there is"
-	case is(runtime.ErrUnavailable):
-		return "see whether the engine runs and whether --runtime names it"
-	case is(runtime.ErrPermission):
-		return "run as a user who may use the engine, or name another one with --runtime"
-	case is(runtime.ErrUnsupported):
-		return "leave the flag out, or name another engine with --runtime"
-	case is(runtime.ErrInvalid):
-		return "see the flags of the command with --help"
+// hints say what to do next about a kind of error, in terms of flags. The first that matches counts.
+var hints = []struct {
+	kind error
+	text string
+}{
+	{runtime.ErrImageNotFound, "name another with --image, let it be pulled with --pull missing, or build one with --build DIR"},
+	{runtime.ErrFileNotFound, "sandlot exec NAME -- ls shows what is there"},
+	{runtime.ErrAlreadyExists, "choose another --name, or let --replace remove the sandbox that has it"},
+	{runtime.ErrPortInUse, "choose another port of the host, or leave it out of --publish for a free one"},
+	{runtime.ErrNotRunning, "sandlot start NAME starts it"},
+	{runtime.ErrNotFound, "sandlot ls shows what there is"},
+	{runtime.ErrUnavailable, "see whether the engine runs and whether --runtime names it"},
+	{runtime.ErrPermission, "run as a user who may use the engine, or name another one with --runtime"},
+	{runtime.ErrUnsupported, "leave the flag out, or name another engine with --runtime"},
+	{runtime.ErrInvalid, "see the flags of the command with --help"},
+}
+
+// mistakes are what the engines and the kernel say of a value that is wrong, and what to do then.
+var mistakes = []struct{ said, text string }{
+	{"bind source path does not exist", makeSource}, // Docker
+	{"statfs ", makeSource},                         // Podman
+	{"chdir ", "name a directory that the sandbox has with --workdir, or make it first"},
+}
+
+const makeSource = "make the directory first: --volume mounts one that the engine's host has"
+
+// hint says what to do next: what the error itself says, else what its kind does.
+func hint(e *runtime.Error) string {
+	if e.Op == "pull" {
+		return strings.TrimLeft(e.Hint+"\n"+"--build DIR builds an image, --image REF names another, and with --pull never no registry is asked", "\n")
+	}
+	if e.Hint != "" {
+		return e.Hint
+	}
+	if errors.Is(e, runtime.ErrInvalid) {
+		for _, m := range mistakes {
+			if strings.Contains(e.Error(), m.said) {
+				return m.text
+			}
+		}
+	}
+	for _, h := range hints {
+		if errors.Is(e, h.kind) {
+			return strings.ReplaceAll(h.text, "NAME", cmp.Or(e.ID, "NAME"))
+		}
 	}
 	return ""
 }
@@ -99,20 +122,23 @@ func describe(err error) string {
 	if !errors.As(err, &e) {
 		return err.Error()
 	}
-	if e.Hint == "" {
-		return err.Error() + "\n" + hint(err)
+	text := err.Error()
+	if e.Hint != "" {
+		text = strings.Replace(text, "; "+e.Hint, "", 1)
 	}
-	if err != error(e) {
-		return err.Error() // with the hint
-	}
-	bare := *e
-	bare.Hint = ""
-	return bare.Error() + "\n" + e.Hint
+	return text + "\n" + hint(e)
 }
 
-// say writes lines for people.
+// say writes lines for people. What a terminal could act on is taken out: names of a sandbox's files may be in it.
 func say(stderr io.Writer, text string) {
 	for line := range strings.Lines(strings.TrimRight(text, "\n")) {
-		fmt.Fprintf(stderr, "sandlot: %s\n", strings.TrimRight(line, "\n"))
+		fmt.Fprintf(stderr, "sandlot: %s\n", strings.Map(printable, strings.TrimRight(line, "\n")))
 	}
+}
+
+func printable(r rune) rune {
+	if unicode.IsPrint(r) || r == '\t' {
+		return r
+	}
+	return unicode.ReplacementChar
 }

@@ -65,7 +65,7 @@ func (f *fake) Run(_ context.Context, image string, opts runtime.RunOptions) (ru
 		return runtime.RunResult{}, f.runErr
 	}
 	if !slices.Contains(f.images, image) && image != "sha256:built" {
-		return runtime.RunResult{}, &runtime.Error{Op: "run", ID: image, Kind: runtime.ErrImageNotFound, Hint: "build or pull it first"}
+		return runtime.RunResult{}, &runtime.Error{Op: "run", ID: image, Kind: runtime.ErrImageNotFound}
 	}
 	name := opts.Name
 	if name == "" {
@@ -74,7 +74,7 @@ func (f *fake) Run(_ context.Context, image string, opts runtime.RunOptions) (ru
 	f.runs, f.ran = append(f.runs, opts), append(f.ran, image)
 	c := runtime.Container{
 		ID: "id-" + name, Name: name, Image: image, State: runtime.StateRunning,
-		Created: time.Now().Add(-time.Minute), Labels: opts.Labels,
+		Created: time.Now().Add(-time.Minute), Labels: opts.Labels, Owner: opts.Owner, LeaseEnd: opts.LeaseEnd,
 	}
 	for _, p := range opts.Ports {
 		c.Ports = append(c.Ports, published(p))

@@ -60,6 +60,8 @@ type sandboxFlags struct {
 	capAdd, capDrop, securityOption []string
 	memory, pids                    scalar[int64]
 	cpus                            scalar[float64]
+	lease                           scalar[time.Duration]
+	detached                        bool // it is to outlive this process
 }
 
 func (f *sandboxFlags) register(cmd *cobra.Command, a *app) {
@@ -68,7 +70,7 @@ func (f *sandboxFlags) register(cmd *cobra.Command, a *app) {
 	flags.StringVar(&f.build, "build", "", "build the image from `DIR`, unless that has been done and nothing has changed")
 	f.pull = scalar[string]{kind: "missing|never|always", parse: oneOf("missing", "never", "always")}
 	flags.Var(&f.pull, "pull", "when to pull the image (default missing)")
-	flags.StringVar(&f.name, "name", "", "`NAME` of the sandbox (default: one is made up)")
+	flags.StringVar(&f.name, "name", "", "`NAME` of the sandbox, at least 2 letters, digits, '_', '.' and '-' (default: one is made up)")
 	flags.BoolVar(&f.replace, "replace", false, "remove the sandbox that has the name first")
 
 	f.env = list[string]{kind: "KEY[=VALUE]", parse: parseEnv(a.lookupEnv)}
@@ -76,6 +78,8 @@ func (f *sandboxFlags) register(cmd *cobra.Command, a *app) {
 	flags.StringVarP(&f.workdir, "workdir", "w", "", "`DIR` to start in, absolute, made if missing (default: the image's)")
 	flags.StringVarP(&f.user, "user", "u", "", "`USER`: NAME, UID, NAME:GROUP or UID:GID (default: the image's)")
 	flags.StringVar(&f.hostname, "hostname", "", "`HOSTNAME` of the sandbox")
+	f.lease = scalar[time.Duration]{kind: "DURATION", parse: parseTimeout}
+	flags.Var(&f.lease, "lease", "let sandlot gc remove the sandbox after this time (30m, 24h)")
 	f.labels = list[pair]{kind: "KEY[=VALUE]", parse: parsePair}
 	flags.VarP(&f.labels, "label", "l", "label of the sandbox; may be repeated")
 
@@ -147,7 +151,7 @@ func (f *sandboxFlags) options() (opts sandbox.Options, err error) {
 	case f.replace && f.name == "":
 		return opts, usage("--replace needs --name")
 	}
-	opts = sandbox.Options{Image: f.image, Pull: sandbox.PullPolicy(f.pull.value)}
+	opts = sandbox.Options{Image: f.image, Pull: sandbox.PullPolicy(f.pull.value), Lease: f.lease.value, Detached: f.detached}
 	if f.build != "" {
 		opts.Build = &sandbox.Build{Dir: f.build}
 	}

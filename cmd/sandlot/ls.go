@@ -17,8 +17,9 @@ func (a *app) lsCommand() *cobra.Command {
 	var asJSON bool
 	var labels list[pair]
 	cmd := &cobra.Command{
-		Use:   "ls",
-		Short: "List the sandboxes of the engine, newest first",
+		Use:        "ls",
+		SuggestFor: []string{"ps", "list"},
+		Short:      "List the sandboxes of the engine, newest first",
 		Long: `List the sandboxes of the engine, newest first, also those that do not run and those that other processes made. Containers that are
 not Sandlot's are never in it.`,
 		Args: arguments(cobra.NoArgs),

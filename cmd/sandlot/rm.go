@@ -13,8 +13,9 @@ import (
 func (a *app) rmCommand() *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
-		Use:   "rm NAME… | --all",
-		Short: "Remove sandboxes, running or not, and print their names",
+		Use:        "rm NAME… | --all",
+		SuggestFor: []string{"remove", "delete"},
+		Short:      "Remove sandboxes, running or not, and print their names",
 		Long: `Remove sandboxes, running or not, with all that is in them, and print their names. Named volumes and images stay. A container that is not
 Sandlot's is never removed, whatever its name.`,
 		ValidArgsFunction: a.completeNames(-1),

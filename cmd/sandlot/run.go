@@ -56,7 +56,7 @@ func (a *app) keepFailure(err, cleanup error) error {
 }
 
 func (a *app) createCommand() *cobra.Command {
-	var box sandboxFlags
+	box := sandboxFlags{detached: true}
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "create [flags]",

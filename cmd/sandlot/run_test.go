@@ -105,6 +105,9 @@ func TestRunOptions(t *testing.T) {
 		Network: "default", ReadOnlyRoot: true, CapAdd: []string{"NET_RAW", "CHOWN"}, CapDrop: []string{"CHOWN"},
 		SecurityOpt: []string{`seccomp={"a":[1,2]}`}, MemoryBytes: 64 << 20, CPUs: 0.5, PidsLimit: 7,
 	}
+	if len(f.runs) == 1 {
+		want.Owner = f.runs[0].Owner // see TestLease
+	}
 	if len(f.runs) != 1 || !reflect.DeepEqual(f.runs[0], want) {
 		t.Errorf("got %+v\nwant %+v", f.runs, want)
 	}
@@ -120,7 +123,19 @@ func TestRunUsage(t *testing.T) {
 		{"run -v /a:/x -v /b:/x/ -- true", "two mounts at /x/"},
 		{"run -v /a:/x --tmpfs /x -- true", "two mounts at /x"},
 		{"run --network default -p 80:1 -p 80:2 -- true", "port 80 of the host twice"},
-		{"run --memory much -- true", `"--memory" flag: no size; write 64m`},
+		{"run --memory much -- true", `"--memory" flag: not a size; write 64m`},
+		{"run --cpus x -- true", "not a number of processors; write 2"},
+		{"run --pids 0 -- true", "not a limit on processes; write 1 or more, or -1 for none"},
+		{"run --timeout 5 -- true", "not a time; write 5s"},
+		{"run --timout 5s -- true", "unknown flag: --timout\nsandlot: did you mean --timeout? see sandlot run --help"},
+		{"run --zzzzzzz -- true", "unknown flag: --zzzzzzz\nsandlot: see sandlot run --help"},
+		{"help nosuch", "unknown command \"nosuch\"\nsandlot: see sandlot --help"},
+		{"help inspct", "did you mean sandlot inspect?"},
+		{"help conformance nosuch", "sandlot conformance has no command \"nosuch\"\nsandlot: see sandlot conformance --help"},
+		{"cp", "there are arguments missing\nsandlot: usage: sandlot cp"},
+		{"port", "there are arguments missing\nsandlot: usage: sandlot port"},
+		{"port a 1 2", "there are too many arguments\nsandlot: usage: sandlot port"},
+
 		{"run --timeout 2 -- true", "write 2s"},
 		{"run --pull often -- true", "missing, never, always"},
 		{"run -e UNSET -- true", "write UNSET=VALUE"},
@@ -133,8 +148,13 @@ func TestRunUsage(t *testing.T) {
 		{"cp a b", "must be NAME:PATH"},
 		{"cp a:b c:d", "must be NAME:PATH"},
 		{"cp a", "usage: sandlot cp"},
-		{"build", "usage: sandlot build"},
+		{"build", "there are arguments missing\nsandlot: usage: sandlot build"},
 		{"stop", "usage: sandlot stop"},
+		{"frobnicate", "unknown command \"frobnicate\"\nsandlot: see sandlot --help\n"},
+		{"insepct --image image", "unknown command \"insepct\"\nsandlot: did you mean sandlot inspect?\n"},
+		{"st", "did you mean sandlot stop or sandlot start?\n"},
+		{"ps", "did you mean sandlot ls?\n"},
+		{"remove box", "did you mean sandlot rm?\n"},
 	} {
 		t.Run(c.args, func(t *testing.T) {
 			f := exits(0)
@@ -165,7 +185,7 @@ func TestRunBuiltIn(t *testing.T) {
 
 func TestRunMissingImage(t *testing.T) {
 	f := exits(0)
-	f.call(t, "run", "--image", "nope", "true").want(t, 125, "", "image not found\nsandlot: build or pull it first\n")
+	f.call(t, "run", "--image", "nope", "true").want(t, 125, "", "image not found\nsandlot: name another with --image")
 }
 
 // TestRunCancelled has a command that goes on until it is cancelled.

@@ -50,7 +50,7 @@ func (s *scalar[T]) Type() string   { return s.kind }
 func parseSize(s string) (int64, error) {
 	n, err := units.RAMInBytes(s)
 	if err != nil || n <= 0 {
-		return 0, fmt.Errorf("no size; write 64m or 1g")
+		return 0, fmt.Errorf("not a size; write 64m or 1g")
 	}
 	return n, nil
 }
@@ -58,7 +58,7 @@ func parseSize(s string) (int64, error) {
 func parseCPUs(s string) (float64, error) {
 	n, err := strconv.ParseFloat(s, 64)
 	if err != nil || !(n > 0 && n < 1<<20) {
-		return 0, fmt.Errorf("no number of processors; write 2 or 0.5")
+		return 0, fmt.Errorf("not a number of processors; write 2 or 0.5")
 	}
 	return n, nil
 }
@@ -66,7 +66,15 @@ func parseCPUs(s string) (float64, error) {
 func parsePids(s string) (int64, error) {
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil || n < -1 || n == 0 {
-		return 0, fmt.Errorf("no limit on processes; write a number, or -1 for none")
+		return 0, fmt.Errorf("not a limit on processes; write 1 or more, or -1 for none")
+	}
+	return n, nil
+}
+
+func parseParallel(s string) (int, error) {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 {
+		return 0, fmt.Errorf("not a number of cases; write 1 or more")
 	}
 	return n, nil
 }
@@ -240,8 +248,11 @@ func checkPorts(ports []runtime.Port) error {
 
 func parseTimeout(s string) (time.Duration, error) {
 	d, err := time.ParseDuration(s)
+	if n, number := strconv.Atoi(s); number == nil && n > 0 {
+		return 0, fmt.Errorf("not a time; write %ds", n)
+	}
 	if err != nil || d <= 0 {
-		return 0, fmt.Errorf("no time; write 2s, 5m or 1h")
+		return 0, fmt.Errorf("not a time; write 2s, 5m or 1h")
 	}
 	return d, nil
 }

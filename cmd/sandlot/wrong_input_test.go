@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -103,6 +104,41 @@ func TestMissingImage(t *testing.T) {
 		c.refused(t, "sandlot: ")
 	})
 }
+
+// TestSameHints has mistakes that the engines tell of in words of their own, with what to do next in ours.
+func TestSameHints(t *testing.T) {
+	const pulled = "--build DIR builds an image, --image REF names another, and with --pull never no registry is asked"
+	onEngines(t, func(t *testing.T, h host) {
+		name := h.create(t)
+		h.call(t, "stop", name).want(t, 0, name, "")
+		for _, c := range []struct{ args, said, hint string }{
+			{"create --name NAME", "the name NAME is taken", "choose another --name, or let --replace remove the sandbox that has it"},
+			{"exec NAME true", "exec NAME on", "sandlot start NAME starts it"},
+			{"cp NAME:/ -", "get archive NAME on", "sandlot start NAME starts it"},
+			{"port NAME 80", "host port NAME: not running", "sandlot start NAME starts it"},
+			{"inspect NAME-none", "not found", "sandlot ls shows what there is"},
+			{"run --network none-NAME -- true", "not found", "name none, default, host or a network that the engine has"},
+			{"run --network bridge -- true", "invalid: bridge is", "name default, which is the engine's own network"},
+			{"run -u nobodyhere -- true", "invalid: unable to find user nobodyhere", "name a user that the image has, or a uid"},
+			{"run -w /etc/passwd -- true", "invalid: chdir /etc/passwd", "name a directory that the sandbox has with --workdir, or make it first"},
+			{"run -v /no/such:/x -- true", "invalid: ", makeSource},
+			{"run --tmpfs /proc -- true", "invalid: nothing can be mounted at /proc", "choose another directory"},
+			{"run --image localhost/sandlot-test/none:1 --pull never -- true", "image not found",
+				"name another with --image, let it be pulled with --pull missing, or build one with --build DIR"},
+			{"run --image 127.0.0.1:1/none:1 -- true", "unavailable: the engine does not have the image, and it could not be pulled", pulled},
+		} {
+			given := func(text string) string { return strings.ReplaceAll(text, "NAME", name) }
+			got := h.call(t, strings.Fields(given(c.args))...)
+			got.refused(t, given(c.said))
+			if !strings.HasSuffix(got.stderr, "\nsandlot: "+given(c.hint)+"\n") || longID.MatchString(got.stderr) {
+				t.Errorf("%s: stderr %q, want it to end with %q, and no id of the engine's", c.args, got.stderr, c.hint)
+			}
+		}
+	})
+}
+
+// longID is how engines name a container.
+var longID = regexp.MustCompile(`[0-9a-f]{64}`)
 
 func TestForeignName(t *testing.T) {
 	onEngines(t, func(t *testing.T, h host) {

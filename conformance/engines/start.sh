@@ -37,6 +37,7 @@ enclose() { # NAME ROOT COMMAND...
     mount --bind "$root" "$root"
     local d
     for d in proc sys dev; do mount --rbind "/$d" "$root/$d"; done
+    mount --bind /tmp "$root/tmp" # files pass there between an engine and its clients
     mount -t tmpfs -o mode=755 tmpfs "$root/run"
     for d in "$RUN" "$DATA"; do mkdir -p "$root$d" && mount --bind "$d" "$root$d"; done
     rm -f "$root/etc/resolv.conf" && echo "$resolv" >"$root/etc/resolv.conf"

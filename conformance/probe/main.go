@@ -23,13 +23,13 @@ func commands() map[string]command {
 		"cat": cat, "sum": sum, "output": output, "say": say, "spell": spell, "both": both, "exit": exit, "die": die, "first": first,
 		"closed": closed, "flood": flood,
 		// trees
-		"stay": stay, "tree": tree, "leave": leave, "spawned": spawned, "signal-all": signalAll, "signal": signalOne, "supervisor": supervisor, "on-term": onTerm,
+		"stay": stay, "tree": tree, "leave": leave, "spawned": spawned, "signal-all": signalAll, "signals": signals, "supervisor": supervisor, "on-term": onTerm,
 		// resources and attacks
 		"burn": burn, "fork": fork, "attack": attack, "mount": mount, "try": try, "spin": spin,
 		// terminals
 		"tty": tty, "tty-watch": ttyWatch,
 		// network
-		"listen": listen, "dial": dial,
+		"listen": listen, "dial": dial, "serve": serve, "deaf": deaf,
 		// files
 		"stat": stat, "ls": list, "write": write, "write-env": writeEnv, "remove": remove, "mkdir": mkdir, "link": link, "hardlink": hardlink, "chmod": chmod, "poll": poll, "fill": fill,
 	}

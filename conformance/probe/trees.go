@@ -179,10 +179,12 @@ func signalAll(args []string) int {
 	return 0
 }
 
-// signal SIGNAL PID sends a signal and says what came of it.
-func signalOne(args []string) int {
-	err := syscall.Kill(number(args, 1), syscall.Signal(number(args, 0)))
-	fmt.Printf("sent %v\n", err)
+// signals FIRST LAST PID sends signals one after the other and says what came of each.
+func signals(args []string) int {
+	for s := number(args, 0); s <= number(args, 1); s++ {
+		err := syscall.Kill(number(args, 2), syscall.Signal(s))
+		fmt.Printf("sent %d: %v\n", s, err)
+	}
 	return 0
 }
 

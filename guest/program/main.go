@@ -1,7 +1,7 @@
 //go:build linux
 
-// Command program is Sandlot's guest: the first process of every sandbox (init), the supervisor of every exec and whoever reads and writes
-// files (serve), and the last resort against a tree that does not end (kill). Package guest embeds it and speaks with it.
+// Command program is Sandlot's guest: the first process of every sandbox (init), the supervisor of an exec and whoever reads and writes
+// files (serve), many of those (session, worker), and the last resort against a tree that does not end (kill). Package guest embeds it and speaks with it.
 package main
 
 import (
@@ -10,10 +10,12 @@ import (
 	"os"
 
 	"github.com/sandlot-dev/sandlot/guest/program/internal/keeper"
+	"github.com/sandlot-dev/sandlot/guest/program/internal/session"
 	"github.com/sandlot-dev/sandlot/guest/program/internal/supervise"
 )
 
 func main() {
+	writableRoot()
 	if err := run(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "sandlot guest:", err)
 		os.Exit(1)
@@ -26,8 +28,16 @@ func run(args []string) error {
 		return keeper.Run(args[1])
 	case len(args) == 1 && args[0] == "serve":
 		return supervise.Run()
-	case len(args) == 2 && args[0] == "kill":
-		return supervise.Kill(args[1])
+	case len(args) == 1 && args[0] == "session":
+		return session.Run(session.Execs)
+	case len(args) == 2 && args[0] == "session" && args[1] == "files":
+		return session.Run(session.Files)
+	case len(args) == 2 && args[0] == "session" && args[1] == "dial":
+		return session.Run(session.Dials)
+	case len(args) == 1 && args[0] == session.Worker:
+		return supervise.Work()
+	case len(args) > 1 && args[0] == "kill":
+		return supervise.Kill(args[1:])
 	default:
 		return errors.New("this program is run by Sandlot")
 	}

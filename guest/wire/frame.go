@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 )
 
 // Version is the protocol's. Both sides must have the same.
@@ -90,9 +91,10 @@ func (r *Reader) Next() (Type, []byte, error) {
 
 // A Writer writes frames, each in one write. It is safe for concurrent use.
 type Writer struct {
-	mu  sync.Mutex
-	w   io.Writer
-	buf []byte
+	mu       sync.Mutex
+	w        io.Writer
+	buf      []byte
+	deferred int // bytes at the start of buf that are still to be written
 }
 
 // NewWriter writes frames to w.
@@ -105,9 +107,34 @@ func (w *Writer) Write(typ Type, payload []byte) error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.buf = append(w.buf[:0], byte(typ), 0, 0, 0, 0)
-	binary.BigEndian.PutUint32(w.buf[1:], uint32(len(payload)))
+	w.append(typ, payload)
+	return w.flush()
+}
+
+// Defer writes a frame without a payload together with the next one, or alone after a while.
+func (w *Writer) Defer(typ Type, most time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.append(typ, nil)
+	w.deferred = len(w.buf)
+	time.AfterFunc(most, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		_ = w.flush() // an error shows again with the next frame
+	})
+}
+
+func (w *Writer) append(typ Type, payload []byte) {
+	w.buf = append(w.buf[:w.deferred], byte(typ), 0, 0, 0, 0)
+	binary.BigEndian.PutUint32(w.buf[w.deferred+1:], uint32(len(payload)))
 	w.buf = append(w.buf, payload...)
+}
+
+func (w *Writer) flush() error {
+	if len(w.buf) == 0 {
+		return nil
+	}
 	_, err := w.w.Write(w.buf)
+	w.buf, w.deferred = w.buf[:0], 0
 	return err
 }

@@ -14,6 +14,8 @@ type Hello struct {
 	Sandlot int `json:"sandlot"`
 	// PID is the guest's process id, as the sandbox sees it.
 	PID int `json:"pid"`
+	// Session is the process id of the session that has started it, where one has.
+	Session int `json:"session,omitempty"`
 }
 
 // Request is what the host wants: one of its fields is set. Whatever may hold any bytes is a []byte, since JSON's strings may not.
@@ -21,6 +23,7 @@ type Request struct {
 	Exec *ExecRequest `json:"exec,omitempty"`
 	Put  *PutRequest  `json:"put,omitempty"`
 	Get  *GetRequest  `json:"get,omitempty"`
+	Dial *DialRequest `json:"dial,omitempty"`
 }
 
 // ExecRequest asks for a command to be run.
@@ -56,8 +59,24 @@ type GetRequest struct {
 	Follow      bool   `json:"follow,omitempty"`
 }
 
-// Result is the guest's last frame.
+// DialRequest asks for a connection: to the first of the addresses at which somebody listens, or to a unix socket.
+type DialRequest struct {
+	IPs  [][]byte `json:"ips,omitempty"` // 4 or 16 bytes each
+	Port uint16   `json:"port,omitempty"`
+	Path []byte   `json:"path,omitempty"` // relative to the sandbox's working directory
+}
+
+// What a stream of a session is for is its first byte, which the host sends.
+const (
+	ForExec byte = 1 // an exec channel
+	ForDial byte = 2 // a request for a connection, and that connection
+)
+
+// Result is the guest's last frame for a request.
 type Result struct {
+	// Again says that nothing is left of the request, and that the guest waits for another one. Otherwise it hangs up.
+	Again bool `json:"again,omitempty"`
+
 	// Failure says that the request failed.
 	Failure *Failure `json:"failure,omitempty"`
 
@@ -96,6 +115,7 @@ const (
 	KindUnavailable Kind = "unavailable"
 	KindTruncated   Kind = "truncated" // an archive ended early
 	KindCancelled   Kind = "cancelled"
+	KindRefused     Kind = "refused" // nobody listens
 )
 
 // ErrTooLarge says that a request does not fit MaxRequest.
@@ -141,40 +161,62 @@ func (w *Writer) WriteRequest(r Request) error {
 
 // ReadRequest reads the frames of a request, and nothing behind them.
 func (r *Reader) ReadRequest() (Request, error) {
-	var (
-		request Request
-		all     []byte
-	)
+	var parts Parts
 	for {
 		typ, payload, err := r.Next()
 		if err != nil {
-			return request, err
+			return Request{}, err
 		}
-		if typ != TypePart && typ != TypeRequest {
-			return request, fmt.Errorf("%w: type %d where a request belongs", ErrFrame, typ)
+		request, err := parts.Add(typ, payload)
+		if err != nil {
+			return Request{}, err
 		}
-		if len(all)+len(payload) > MaxRequest {
-			return request, ErrTooLarge
-		}
-		all = append(all, payload...)
-		if typ == TypeRequest {
-			break
+		if request != nil {
+			return *request, nil
 		}
 	}
-	if err := json.Unmarshal(all, &request); err != nil {
-		return request, fmt.Errorf("%w: %w", ErrFrame, err)
+}
+
+// Parts collects the frames of a request.
+type Parts struct{ all []byte }
+
+// Add adds a frame, and returns the request when it is whole. After that, or an error, the next one begins.
+func (p *Parts) Add(typ Type, payload []byte) (*Request, error) {
+	if typ != TypePart && typ != TypeRequest {
+		return nil, fmt.Errorf("%w: type %d where a request belongs", ErrFrame, typ)
+	}
+	if len(p.all)+len(payload) > MaxRequest {
+		p.all = nil
+		return nil, ErrTooLarge
+	}
+	if typ == TypePart {
+		p.all = append(p.all, payload...)
+		return nil, nil
+	}
+	whole := payload
+	if len(p.all) > 0 {
+		whole = append(p.all, payload...)
+	}
+	p.all = nil
+	return parseRequest(whole)
+}
+
+func parseRequest(text []byte) (*Request, error) {
+	request := &Request{}
+	if err := json.Unmarshal(text, request); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrFrame, err)
 	}
 	set := 0
-	for _, is := range []bool{request.Exec != nil, request.Put != nil, request.Get != nil} {
+	for _, is := range []bool{request.Exec != nil, request.Put != nil, request.Get != nil, request.Dial != nil} {
 		if is {
 			set++
 		}
 	}
 	if set != 1 {
-		return request, fmt.Errorf("%w: a request for %d things", ErrFrame, set)
+		return nil, fmt.Errorf("%w: a request for %d things", ErrFrame, set)
 	}
 	if e := request.Exec; e != nil && (len(e.Argv) == 0 || e.Timeout < 0) {
-		return request, fmt.Errorf("%w: an exec without a command, or with a negative timeout", ErrFrame)
+		return nil, fmt.Errorf("%w: an exec without a command, or with a negative timeout", ErrFrame)
 	}
 	return request, nil
 }

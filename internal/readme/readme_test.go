@@ -1,7 +1,7 @@
 //go:build unix
 
-// Package readme proves that what README.md shows is so: its commands and programs run, on each engine that SANDLOT_TEST_ENGINES names, and
-// print what it says that they print. It has tests only.
+// Package readme proves that what the documents show is so: their commands and programs run, on each engine that SANDLOT_TEST_ENGINES names, and
+// print what is said that they print. It has tests only.
 package readme
 
 import (
@@ -19,6 +19,13 @@ import (
 
 const root = "../.."
 
+// The documents.
+const (
+	front    = "README.md"
+	examples = "examples/README.md"
+	writing  = "docs/writing-a-runtime.md" // its commands need no engine
+)
+
 // A block is a fenced block, with what it prints if the next block says that.
 type block struct {
 	language, text string
@@ -26,9 +33,9 @@ type block struct {
 	hasOutput      bool
 }
 
-func readme(t *testing.T) string {
+func read(t *testing.T, document string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root, "README.md"))
+	text, err := os.ReadFile(filepath.Join(root, document))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,10 +44,10 @@ func readme(t *testing.T) string {
 
 var fence = regexp.MustCompile("(?ms)^```([a-z]*)\n(.*?)^```$")
 
-// blocks are those of the README. A block without a language is what the one before prints.
-func blocks(t *testing.T) (list []block) {
+// blocks are those of a document. A block without a language is what the one before prints.
+func blocks(t *testing.T, document string) (list []block) {
 	t.Helper()
-	for _, m := range fence.FindAllStringSubmatch(readme(t), -1) {
+	for _, m := range fence.FindAllStringSubmatch(read(t, document), -1) {
 		language, text := m[1], m[2]
 		switch language {
 		case "sh", "go":
@@ -55,15 +62,15 @@ func blocks(t *testing.T) (list []block) {
 	return list
 }
 
-func of(t *testing.T, language string) (list []block) {
+func of(t *testing.T, document, language string) (list []block) {
 	t.Helper()
-	for _, b := range blocks(t) {
+	for _, b := range blocks(t, document) {
 		if b.language == language {
 			list = append(list, b)
 		}
 	}
 	if len(list) == 0 {
-		t.Fatalf("the README has no block of language %s any more", language)
+		t.Fatalf("%s has no block of language %s any more", document, language)
 	}
 	return list
 }
@@ -102,7 +109,7 @@ func check(t *testing.T, cmd *exec.Cmd, b block) {
 		t.Errorf("%v\n%s\nfrom\n%s", err, stderr.String(), b.text)
 	}
 	if b.hasOutput && stdout.String() != b.prints {
-		t.Errorf("prints\n%s\nand the README says\n%s\nstderr:\n%s", stdout.String(), b.prints, stderr.String())
+		t.Errorf("prints\n%s\nand the document says\n%s\nstderr:\n%s", stdout.String(), b.prints, stderr.String())
 	}
 }
 
@@ -115,7 +122,7 @@ var created = regexp.MustCompile(`create --name ([a-z-]+)`)
 func TestShell(t *testing.T) {
 	dir := filepath.Dir(build(t, "sandlot", "./cmd/sandlot"))
 	onEngines(t, func(t *testing.T, url string) {
-		for _, b := range of(t, "sh") {
+		for _, b := range append(of(t, front, "sh"), of(t, examples, "sh")...) {
 			if isMake.MatchString(b.text) {
 				continue
 			}
@@ -134,7 +141,7 @@ func TestShell(t *testing.T) {
 
 func TestMake(t *testing.T) {
 	found := 0
-	for _, b := range of(t, "sh") {
+	for _, b := range of(t, front, "sh") {
 		if !isMake.MatchString(b.text) {
 			continue
 		}
@@ -157,7 +164,7 @@ func TestMake(t *testing.T) {
 }
 
 func TestGo(t *testing.T) {
-	for _, b := range of(t, "go") {
+	for _, b := range of(t, front, "go") {
 		source := filepath.Join(t.TempDir(), "main.go")
 		if err := os.WriteFile(source, []byte(b.text), 0o644); err != nil {
 			t.Fatal(err)
@@ -187,7 +194,7 @@ func TestTable(t *testing.T) {
 		if info.Runtime == "podman" && info.Rootless {
 			column = map[int]int{2: 3, 1: 4}[info.CgroupVersion]
 		}
-		_, table, _ := strings.Cut(readme(t), "\n| capability |")
+		_, table, _ := strings.Cut(read(t, front), "\n| capability |")
 		table, _, _ = strings.Cut(table, "\n\n")
 		rows := strings.Split(table, "\n")[2:]
 		if len(rows) == 0 || column == 0 {
@@ -206,12 +213,31 @@ func TestTable(t *testing.T) {
 	})
 }
 
+var goVersion = regexp.MustCompile(`(?m)^go (\d+\.\d+)`)
+
+// TestInstallation compares how the library is got with go.mod.
+func TestInstallation(t *testing.T) {
+	mod, err := os.ReadFile(filepath.Join(root, "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	module, _, _ := strings.Cut(strings.TrimPrefix(string(mod), "module "), "\n")
+	version := goVersion.FindStringSubmatch(string(mod))
+	for _, want := range []string{"`go get " + module + "`", "takes Go " + version[1] + " or newer"} {
+		if !strings.Contains(read(t, front), want) {
+			t.Errorf("the README does not say %q", want)
+		}
+	}
+}
+
 var link = regexp.MustCompile(`\]\(([^)#:]+)\)`)
 
 func TestLinks(t *testing.T) {
-	for _, m := range link.FindAllStringSubmatch(readme(t), -1) {
-		if _, err := os.Stat(filepath.Join(root, m[1])); err != nil {
-			t.Errorf("a link leads nowhere: %v", err)
+	for _, document := range []string{front, examples, writing} {
+		for _, m := range link.FindAllStringSubmatch(read(t, document), -1) {
+			if _, err := os.Stat(filepath.Join(root, filepath.Dir(document), m[1])); err != nil {
+				t.Errorf("a link of %s leads nowhere: %v", document, err)
+			}
 		}
 	}
 }

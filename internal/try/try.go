@@ -2,6 +2,7 @@
 package try
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +12,7 @@ import (
 	"github.com/sandlot-dev/sandlot/runtime"
 )
 
-// patience bounds each try, for something that takes a connection and says nothing.
+// patience bounds each try, for something that takes a connection and says nothing. A Place may have its own.
 const patience = 20 * time.Second
 
 // A Place is somewhere to look for a runtime.
@@ -19,7 +20,13 @@ type Place struct {
 	// Name says what names the place, for people, and URL where it is, if that is known.
 	Name, URL string
 	Open      func(ctx context.Context) (runtime.Runtime, error)
+	// Patience is how long Open may take. 0: 20 s.
+	Patience time.Duration
 }
+
+// Started is the patience with an engine that is started for this: its first start makes the user's storage, which takes long on a
+// slow host, and one that fails ends, which shows at once.
+const Started = 2 * time.Minute
 
 // First opens the first place that answers. Where none does, the error is of kind ErrUnavailable, says why each one failed, and matches
 // what each of these errors matches. When ctx is done, its error comes back at once.
@@ -40,16 +47,15 @@ func First(ctx context.Context, places []Place) (runtime.Runtime, error) {
 
 // Try opens one place, and gives up after a while.
 func (p Place) Try(ctx context.Context) (runtime.Runtime, error) {
-	bounded, cancel := context.WithTimeoutCause(ctx, patience, errSilent)
+	silent := fmt.Errorf("it does not answer within %v", cmp.Or(p.Patience, patience))
+	bounded, cancel := context.WithTimeoutCause(ctx, cmp.Or(p.Patience, patience), silent)
 	defer cancel()
 	rt, err := p.Open(bounded)
-	if err != nil && ctx.Err() == nil && context.Cause(bounded) == errSilent {
-		err = &runtime.Error{Op: "open", Kind: runtime.ErrUnavailable, Err: errSilent}
+	if err != nil && ctx.Err() == nil && context.Cause(bounded) == silent {
+		err = &runtime.Error{Op: "open", Kind: runtime.ErrUnavailable, Err: silent}
 	}
 	return rt, err
 }
-
-var errSilent = fmt.Errorf("it does not answer within %v", patience)
 
 type failure struct {
 	place Place

@@ -1,10 +1,13 @@
 package try
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/sandlot-dev/sandlot/runtime"
 )
@@ -43,6 +46,22 @@ func TestFirstSaysWhatWasTried(t *testing.T) {
 	}
 	if !errors.Is(err, runtime.ErrUnavailable) || !errors.Is(err, runtime.ErrPermission) {
 		t.Errorf("%v does not match its kinds", err)
+	}
+}
+
+func TestPatience(t *testing.T) {
+	for _, own := range []time.Duration{0, Started} {
+		synctest.Test(t, func(t *testing.T) {
+			want := cmp.Or(own, patience)
+			start := time.Now()
+			_, err := First(t.Context(), []Place{{Name: "silent", Patience: own, Open: func(ctx context.Context) (runtime.Runtime, error) {
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}}})
+			if !errors.Is(err, runtime.ErrUnavailable) || !strings.Contains(err.Error(), "within "+want.String()) || time.Since(start) != want {
+				t.Errorf("after %v: %v; want unavailable after %v", time.Since(start), err, want)
+			}
+		})
 	}
 }
 

@@ -6,7 +6,9 @@
 package auto
 
 import (
+	"cmp"
 	"context"
+	"net/url"
 	"os"
 
 	"github.com/sandlot-dev/sandlot/internal/try"
@@ -33,17 +35,24 @@ func Drivers() []runtime.Driver { return []runtime.Driver{docker.Driver(), podma
 func Open(ctx context.Context, ref string, opts Options) (runtime.Runtime, error) {
 	getenv := opts.getenv()
 	if ref == "" || ref == Name {
-		ref = getenv("SANDLOT_RUNTIME")
+		ref = cmp.Or(getenv("SANDLOT_RUNTIME"), Name)
 	}
-	if ref != "" && ref != Name {
-		return runtime.Open(ctx, ref, Drivers()...)
-	}
-	rt, err := try.First(ctx, places(getenv))
-	if e, ok := err.(*runtime.Error); ok && e.Kind != nil {
-		e.Hint = "install rootless Podman or Docker; start one (systemctl --user enable --now podman.socket, systemctl start docker)," +
-			" or name one with SANDLOT_RUNTIME, such as podman+unix:///run/podman/podman.sock"
-	}
-	return rt, err
+	return runtime.Open(ctx, ref, append([]runtime.Driver{search(getenv)}, Drivers()...)...)
+}
+
+// search is a driver that opens the first engine that answers. It is one so that auto is among the names of an error.
+func search(getenv func(string) string) runtime.Driver {
+	return runtime.Driver{Name: Name, Open: func(ctx context.Context, u *url.URL) (runtime.Runtime, error) {
+		if u != nil {
+			return nil, &runtime.Error{Op: "open", ID: u.Redacted(), Kind: runtime.ErrInvalid, Message: "auto is no part of a URL", Hint: "write auto, or the URL of an engine"}
+		}
+		rt, err := try.First(ctx, places(getenv))
+		if e, ok := err.(*runtime.Error); ok && e.Kind != nil {
+			e.Hint = "install rootless Podman or Docker; start one (systemctl --user enable --now podman.socket, systemctl start docker)," +
+				" or name one with SANDLOT_RUNTIME, such as podman+unix:///run/podman/podman.sock"
+		}
+		return rt, err
+	}}
 }
 
 func (o Options) getenv() func(string) string {

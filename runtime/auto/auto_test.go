@@ -115,8 +115,11 @@ func TestSandlotRuntimeDecidesAlone(t *testing.T) {
 		}
 	}
 	_, err := Open(t.Context(), "nonsense", Options{Getenv: lookup(t, "SANDLOT_RUNTIME", "podman")})
-	if !errors.Is(err, runtime.ErrInvalid) {
+	if !errors.Is(err, runtime.ErrInvalid) || !strings.Contains(err.Error(), "one of auto, docker, podman") {
 		t.Errorf("an unknown name: %v", err)
+	}
+	if _, err := Open(t.Context(), "auto+unix:///x", Options{Getenv: lookup(t)}); !errors.Is(err, runtime.ErrInvalid) {
+		t.Errorf("auto with a URL: %v", err)
 	}
 }
 

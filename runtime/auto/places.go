@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -51,7 +49,7 @@ func places(getenv func(string) string) []try.Place {
 			add(dockerAt("the rootless Docker socket", "unix://"+filepath.Join(dir, "docker.sock")))
 		}
 	}
-	add(try.Place{Name: "a Podman service of our own", Open: podman.StartService})
+	add(try.Place{Name: "a Podman service of our own", Open: podman.StartService, Patience: try.Started})
 	return all
 }
 
@@ -71,20 +69,7 @@ func isPodman(ctx context.Context, host string) bool {
 	if err != nil || u.Scheme != "unix" {
 		return false
 	}
-	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "unix", u.Path)
-	}}
-	defer transport.CloseIdleConnections()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://d/_ping", nil)
-	if err != nil {
-		return false
-	}
-	answer, err := transport.RoundTrip(req)
-	if err != nil {
-		return false
-	}
-	answer.Body.Close()
-	return answer.Header.Get("Libpod-API-Version") != ""
+	return try.Ping(ctx, "unix", u.Path).Get("Libpod-Api-Version") != ""
 }
 
 // dockerContext is the name of the docker command's current context. Empty: none is chosen.

@@ -18,7 +18,10 @@ type api struct {
 	base string // of request URLs
 }
 
-var _ engine.API = (*api)(nil)
+var (
+	_ engine.API          = (*api)(nil)
+	_ engine.VolumeLister = (*api)(nil)
+)
 
 // Close implements engine.API.
 func (a *api) Close() error { return a.cli.Close() }

@@ -32,12 +32,18 @@ const (
 // XDG_RUNTIME_DIR where only that is there. A tcp connection uses TLS where DOCKER_CERT_PATH is set, with the files ca.pem, cert.pem and
 // key.pem in it, and checks the daemon's name where DOCKER_TLS_VERIFY is set too. ssh runs the ssh command.
 //
+// "?sessions=off" at the end of a URL has each exec start a process by the engine's exec, which is slower.
+//
 // A Podman that answers there is [runtime.ErrInvalid]: it has a driver of its own.
 func Driver() runtime.Driver {
 	return runtime.Driver{Name: name, Open: open}
 }
 
 func open(ctx context.Context, u *url.URL) (runtime.Runtime, error) {
+	u, options, err := engine.ReadOptions(u)
+	if err != nil {
+		return nil, openError(u.String(), err)
+	}
 	place, err := locate(u)
 	if err != nil {
 		return nil, openError(place.host, err)
@@ -46,7 +52,7 @@ func open(ctx context.Context, u *url.URL) (runtime.Runtime, error) {
 	if err != nil {
 		return nil, openError(place.host, err)
 	}
-	return engine.New(api, name, name+"+"+place.host), nil
+	return engine.New(api, name, name+"+"+place.host, options), nil
 }
 
 func openError(host string, err error) error {

@@ -96,7 +96,7 @@ func createError(err error) error {
 	case cerrdefs.IsConflict(err):
 		return as(err, runtime.ErrAlreadyExists, "")
 	case cerrdefs.IsNotFound(err) && says(err, "No such image", "no such image"):
-		return as(err, runtime.ErrImageNotFound, "build or pull it first")
+		return as(err, runtime.ErrImageNotFound, "")
 	case says(err, unknownUser...), says(err, "is not a directory"):
 		return as(err, runtime.ErrInvalid, "")
 	}
@@ -108,15 +108,15 @@ func startError(err error) error {
 	case err == nil:
 		return nil
 	case says(err, "port is already allocated", "address already in use"):
-		return as(err, runtime.ErrPortInUse, "choose another host port, or 0 for a free one")
+		return as(err, runtime.ErrPortInUse, "")
 	case says(err, "cannot assign requested address"):
 		return as(err, runtime.ErrInvalid, "bind to an address of the engine's host")
 	case says(err, unknownUser...):
-		return as(err, runtime.ErrInvalid, "name a user that the image has, or a uid")
+		return as(err, runtime.ErrInvalid, engine.HintUser)
 	case says(err, "not a directory"):
 		return as(err, runtime.ErrInvalid, "see whether a mount or the working directory is below a file of the image")
 	case says(err, "cannot start a paused container"):
-		return as(err, runtime.ErrNotRunning, "unpause it with the engine's own command")
+		return as(err, runtime.ErrNotRunning, engine.HintPaused)
 	}
 	return translate(err)
 }
@@ -126,11 +126,11 @@ func attachError(err error) error {
 	case err == nil:
 		return nil
 	case says(err, unknownUser...):
-		return as(err, runtime.ErrInvalid, "name a user that the image has, or a uid")
+		return as(err, runtime.ErrInvalid, engine.HintUser)
 	case says(err, "is paused"):
-		return as(err, runtime.ErrNotRunning, "unpause it with the engine's own command")
+		return as(err, runtime.ErrNotRunning, engine.HintPaused)
 	case says(err, "is not running", "is restarting", "not running"):
-		return as(err, runtime.ErrNotRunning, "start it first")
+		return as(err, runtime.ErrNotRunning, "")
 	}
 	return translate(err)
 }
@@ -140,9 +140,9 @@ func (a *api) LaunchError(words string) error {
 	err := errors.New(words)
 	switch {
 	case says(err, unknownUser...):
-		return as(err, runtime.ErrInvalid, "name a user that the image has, or a uid")
+		return as(err, runtime.ErrInvalid, engine.HintUser)
 	case says(err, "container not running", "is not running", "cannot exec in a stopped"):
-		return as(err, runtime.ErrNotRunning, "start it first")
+		return as(err, runtime.ErrNotRunning, "")
 	case says(err, "unable to apply caps"):
 		return as(err, runtime.ErrUnsupported, "the daemon asks for capabilities that its host's root lacks: use Docker 23 or newer")
 	case says(err, "OCI runtime exec failed", "exec failed"):

@@ -7,13 +7,17 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/build"
+	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/api/types/registry"
+	"github.com/docker/docker/api/types/volume"
 
 	"github.com/sandlot-dev/sandlot/runtime"
+	"github.com/sandlot-dev/sandlot/runtime/engine"
 )
 
 // Build implements engine.API, with the daemon's classic builder, which every daemon has.
@@ -74,7 +78,7 @@ func buildError(err error, log string, opts runtime.BuildOptions) error {
 	case inStream, cerrdefs.IsNotFound(err):
 		return &runtime.Error{Kind: runtime.ErrBuildFailed, Message: words(err), Log: log}
 	case says(err, "dockerfile parse error", "cannot be empty", "file with no instructions"):
-		return as(err, runtime.ErrInvalid, "mend the Dockerfile")
+		return &runtime.Error{Kind: runtime.ErrBuildFailed, Message: words(err), Log: words(err), Hint: "mend the Dockerfile"}
 	}
 	return translate(err)
 }
@@ -119,10 +123,10 @@ func pullError(err error) error {
 	switch {
 	case says(err, "no such host", "connection refused", "no route to host", "network is unreachable", "timeout", "Client.Timeout",
 		"deadline exceeded", "server gave HTTP response", "server misbehaving", "connection reset", ": EOF", "x509:", "tls:", "502 Bad Gateway", "503 Service", "500 Internal"):
-		return as(err, runtime.ErrUnavailable, "see whether the daemon's host reaches the registry")
+		return as(err, runtime.ErrUnavailable, "")
 	case cerrdefs.IsNotFound(err), cerrdefs.IsUnauthorized(err), cerrdefs.IsPermissionDenied(err),
 		says(err, "not found", "manifest unknown", "denied", "unauthorized", "no basic auth", "no matching manifest", "name unknown", "does not exist"):
-		return as(err, runtime.ErrImageNotFound, "see whether the name is right, and whether the registry wants a user")
+		return as(err, runtime.ErrImageNotFound, "")
 	}
 	return translate(err)
 }
@@ -145,9 +149,25 @@ func imageError(err error) error {
 	return translate(err)
 }
 
+// UnusedVolumes implements engine.VolumeLister.
+func (a *api) UnusedVolumes(ctx context.Context, prefix string) ([]engine.Volume, error) {
+	all, err := a.cli.VolumeList(ctx, volume.ListOptions{Filters: filters.NewArgs(filters.Arg("dangling", "true"))})
+	if err != nil {
+		return nil, translate(err)
+	}
+	var unused []engine.Volume
+	for _, v := range all.Volumes {
+		if strings.HasPrefix(v.Name, prefix) {
+			created, _ := time.Parse(time.RFC3339, v.CreatedAt)
+			unused = append(unused, engine.Volume{Name: v.Name, Created: created})
+		}
+	}
+	return unused, nil
+}
+
 // RemoveVolume implements engine.API.
-func (a *api) RemoveVolume(ctx context.Context, volume string) error {
-	err := a.cli.VolumeRemove(ctx, volume, false)
+func (a *api) RemoveVolume(ctx context.Context, name string) error {
+	err := a.cli.VolumeRemove(ctx, name, false)
 	if cerrdefs.IsConflict(err) {
 		return as(err, runtime.ErrInUse, "remove the containers that use it first")
 	}

@@ -50,7 +50,7 @@ func TestBuildStream(t *testing.T) {
 		"no image":      {streams(step), nil, nil, "without an image", ""},
 		"cut off":       {streams(step, `{"stream":"Step 2`), nil, runtime.ErrConnectionLost, "", "Step 1/2 : FROM scratch\n"},
 		"log not taken": {streams(step, step), failingWriter{diskFull}, diskFull, "", ""},
-		"no Dockerfile": {fail(400, "dockerfile parse error line 1: unknown instruction: X"), nil, runtime.ErrInvalid, "unknown instruction", ""},
+		"no sense":      {fail(400, "dockerfile parse error line 1: unknown instruction: X"), nil, runtime.ErrBuildFailed, "unknown instruction", "dockerfile parse error line 1: unknown instruction: X"},
 		"no target":     {fail(400, "failed to reach build target two in Dockerfile"), nil, runtime.ErrInvalid, "two", ""},
 		"daemon broken": {fail(503, "shutting down"), nil, runtime.ErrUnavailable, "shutting down", ""},
 	} {

@@ -15,6 +15,7 @@ import (
 	"github.com/docker/go-connections/nat"
 
 	"github.com/sandlot-dev/sandlot/runtime"
+	"github.com/sandlot-dev/sandlot/runtime/engine"
 )
 
 // Inspect implements engine.API.
@@ -41,9 +42,9 @@ func (a *api) Inspect(ctx context.Context, id string) (runtime.Container, error)
 		}
 	}
 	for target, options := range c.HostConfig.Tmpfs {
-		out.Mounts = append(out.Mounts, mountedTmpfs(target, options))
+		out.Mounts = append(out.Mounts, engine.ParseTmpfs(target, options))
 	}
-	slices.SortFunc(out.Mounts, func(a, b runtime.Mount) int { return cmp.Compare(a.Target, b.Target) })
+	engine.SortMounts(out.Mounts)
 	return out, nil
 }
 
@@ -77,23 +78,6 @@ func mounted(m container.MountPoint) runtime.Mount {
 	return out
 }
 
-// mountedTmpfs reads what tmpfsOptions wrote.
-func mountedTmpfs(target, options string) runtime.Mount {
-	out := runtime.Mount{Type: runtime.MountTmpfs, Target: target}
-	for _, option := range strings.Split(options, ",") {
-		switch key, value, _ := strings.Cut(option, "="); key {
-		case "ro":
-			out.ReadOnly = true
-		case "size":
-			out.SizeBytes, _ = strconv.ParseInt(value, 10, 64)
-		case "mode":
-			mode, _ := strconv.ParseUint(value, 8, 32)
-			out.Mode = uint32(mode)
-		}
-	}
-	return out
-}
-
 func published(ports nat.PortMap) []runtime.PublishedPort {
 	var out []runtime.PublishedPort
 	for port, bindings := range ports {
@@ -108,14 +92,8 @@ func published(ports nat.PortMap) []runtime.PublishedPort {
 			})
 		}
 	}
-	sortPorts(out)
+	engine.SortPorts(out)
 	return out
-}
-
-func sortPorts(ports []runtime.PublishedPort) {
-	slices.SortFunc(ports, func(a, b runtime.PublishedPort) int {
-		return cmp.Or(cmp.Compare(a.Container, b.Container), cmp.Compare(a.Protocol, b.Protocol), a.Host.Compare(b.Host))
-	})
 }
 
 func expected(ports nat.PortMap) []runtime.Port {
@@ -163,7 +141,7 @@ func (a *api) List(ctx context.Context, labels map[string]string) ([]runtime.Con
 				})
 			}
 		}
-		sortPorts(item.Ports)
+		engine.SortPorts(item.Ports)
 		out = append(out, item)
 	}
 	slices.SortStableFunc(out, func(a, b runtime.Container) int { return b.Created.Compare(a.Created) })

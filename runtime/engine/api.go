@@ -81,6 +81,18 @@ type Spec struct {
 	Pids       int64    // 0: no limit
 }
 
+// A VolumeLister is an API whose volumes can be listed. Without it guests of other versions stay in the engine.
+type VolumeLister interface {
+	// UnusedVolumes describes the volumes whose names begin with prefix and that no container uses, running or not.
+	UnusedVolumes(ctx context.Context, prefix string) ([]Volume, error)
+}
+
+// Volume is a named volume.
+type Volume struct {
+	Name    string
+	Created time.Time // zero where the engine does not say
+}
+
 // Process is a process to start in a container.
 type Process struct {
 	Argv       []string

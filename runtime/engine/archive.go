@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 
-	"github.com/sandlot-dev/sandlot/guest"
 	"github.com/sandlot-dev/sandlot/runtime"
 )
 
@@ -28,12 +27,12 @@ func (e *engine) PutArchive(ctx context.Context, id, dir string, archive io.Read
 }
 
 func (e *engine) putArchive(ctx context.Context, id, dir string, archive io.Reader, opts runtime.PutArchiveOptions) (runtime.PutArchiveResult, error) {
-	stream, err := e.attachRoot(ctx, id)
+	line, err := e.connect(ctx, id, who{files: true})
 	if err != nil {
 		return runtime.PutArchiveResult{}, err
 	}
-	result, err := e.guest.put(ctx, stream, dir, archive, opts)
-	return result, e.explain(ctx, id, stream, err)
+	result, err := e.guest.put(ctx, line.Channel, dir, archive, opts)
+	return result, e.explain(ctx, id, line, err)
 }
 
 // GetArchive implements runtime.Runtime.
@@ -46,20 +45,19 @@ func (e *engine) GetArchive(ctx context.Context, id, path string, w io.Writer, o
 		if err != nil {
 			return runtime.GetArchiveResult{}, err
 		}
-		stream, err := e.attachRoot(ctx, full)
+		line, err := e.connect(ctx, full, who{files: true})
 		if err != nil {
 			return runtime.GetArchiveResult{}, err
 		}
-		result, err := e.guest.get(ctx, stream, path, w, opts)
-		return result, e.explain(ctx, full, stream, err)
+		result, err := e.guest.get(ctx, line.Channel, path, w, opts)
+		return result, missing(path, e.explain(ctx, full, line, err))
 	})
 }
 
-// attachRoot starts a guest that serves an archive: it writes and reads as the sandbox's administrator, whatever its user.
-func (e *engine) attachRoot(ctx context.Context, id string) (*Stream, error) {
-	stream, err := e.api.Attach(ctx, id, Process{Argv: guest.ServeArgv(), User: "0", Privileged: true})
-	if err != nil {
-		e.note(err, id)
+// missing names the path that is not there, of which the guest knows the last part.
+func missing(path string, err error) error {
+	if own, ok := err.(*runtime.Error); ok && own.Kind == runtime.ErrFileNotFound {
+		own.Message = path + ": no such file or directory"
 	}
-	return stream, err
+	return err
 }

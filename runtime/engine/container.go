@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sandlot-dev/sandlot/guest"
 	"github.com/sandlot-dev/sandlot/runtime"
@@ -17,11 +18,18 @@ import (
 const (
 	labelImage   = runtime.LabelPrefix + "image"   // the image as given to Run
 	labelWorkdir = runtime.LabelPrefix + "workdir" // RunOptions.WorkingDir
+	labelSmall   = runtime.LabelPrefix + "small"   // "1": too small for sessions
 	labelFiller  = runtime.LabelPrefix + "filler"  // "1": not a sandbox, but what fills the guest's volume
 )
 
 // namePattern is what both engines take for the name of a container, a network or a volume.
 var namePattern = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]+$`)
+
+// HintPaused says what to do about a paused container, which Sandlot never makes one.
+const HintPaused = "unpause it with the engine's own command"
+
+// HintUser says what to do about a user or group that the image does not have.
+const HintUser = "name a user that the image has, or a uid"
 
 // idLength is what an id may be abbreviated to.
 const idLength = 12
@@ -46,10 +54,18 @@ func (e *engine) find(ctx context.Context, id string) (runtime.Container, error)
 	if c.Labels[runtime.LabelSandbox] != "1" {
 		return runtime.Container{}, errorf(runtime.ErrNotFound, "Sandlot leaves other containers alone", "a container holds that name, but it is not Sandlot's")
 	}
-	e.mu.Lock()
-	e.known[c.ID] = true
-	e.mu.Unlock()
+	e.know(c.ID, c.Labels)
 	return c, nil
+}
+
+// know notes that an id is Sandlot's.
+func (e *engine) know(id string, labels map[string]string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.known[id] = true
+	if labels[labelSmall] == "1" {
+		e.small[id] = true
+	}
 }
 
 // resolve gives the full id of a sandbox, without a question to the engine where the id is known to be Sandlot's.
@@ -73,8 +89,10 @@ func (e *engine) note(err error, id string) {
 
 func (e *engine) forget(id string) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	delete(e.known, id)
+	delete(e.small, id)
+	e.mu.Unlock()
+	e.sessions.end(id)
 }
 
 // present describes a container as users see it.
@@ -85,8 +103,11 @@ func present(c runtime.Container) runtime.Container {
 	if dir := c.Labels[labelWorkdir]; dir != "" {
 		c.WorkingDir = dir
 	}
+	c.Owner = c.Labels[runtime.LabelOwner]
+	c.LeaseEnd, _ = time.Parse(time.RFC3339, c.Labels[runtime.LabelLease]) // zero where there is none
 	c.Labels = maps.Clone(c.Labels)
 	maps.DeleteFunc(c.Labels, func(key, _ string) bool { return strings.HasPrefix(key, runtime.LabelPrefix) })
+	c.Env = slices.Sorted(slices.Values(c.Env))
 	c.Mounts = slices.DeleteFunc(slices.Clone(c.Mounts), func(m runtime.Mount) bool { return m.Target == guest.Dir })
 	if c.State != runtime.StateRunning && c.State != runtime.StatePaused {
 		c.Ports = nil
@@ -151,6 +172,9 @@ func (e *engine) Stop(ctx context.Context, id string, opts runtime.StopOptions) 
 		if err == nil {
 			err = e.api.Stop(ctx, full, opts.Grace)
 			e.note(err, full)
+			if err == nil {
+				e.sessions.end(full)
+			}
 		}
 		return runtime.StopResult{}, err
 	})
@@ -160,6 +184,9 @@ func (e *engine) Stop(ctx context.Context, id string, opts runtime.StopOptions) 
 func (e *engine) Start(ctx context.Context, id string, _ runtime.StartOptions) (runtime.StartResult, error) {
 	return call(ctx, e, "start", id, func(ctx context.Context) (runtime.StartResult, error) {
 		c, err := e.find(ctx, id)
+		if err == nil && c.State == runtime.StatePaused {
+			err = errorf(runtime.ErrNotRunning, HintPaused, "the sandbox is paused")
+		}
 		if err == nil && c.State != runtime.StateRunning {
 			if err = e.api.Start(ctx, c.ID); err == nil {
 				_, err = e.running(ctx, c.ID)

@@ -161,6 +161,9 @@ func TestStart(t *testing.T) {
 	}
 	_, err := e.Stop(t.Context(), id, runtime.StopOptions{Grace: -1})
 	check(t, err, runtime.ErrInvalid)
+	f.containers[id].State = runtime.StatePaused
+	_, err = e.Start(t.Context(), id, runtime.StartOptions{})
+	check(t, err, runtime.ErrNotRunning, HintPaused)
 	f.containers[id].State, f.endsAtOnce = runtime.StateExited, true
 	_, err = e.Start(t.Context(), id, runtime.StartOptions{})
 	check(t, err, runtime.ErrNotRunning, "exit status 2")

@@ -10,13 +10,14 @@ import (
 	"github.com/sandlot-dev/sandlot/runtime"
 )
 
-// New makes a Runtime out of an engine's API. It is also a runtime.Puller, Stopper, ImageRemover and VolumeRemover. name is the driver's, url what
+// New makes a Runtime out of an engine's API. It is also a runtime.Puller, Stopper, ImageRemover, VolumeRemover, Sweeper and Dialer. name is the driver's, url what
 // opens it again.
-func New(api API, name, url string) runtime.Runtime {
+func New(api API, name, url string, options Options) runtime.Runtime {
 	return &engine{
-		api: api, name: name, url: url,
-		guest: guestSide{guest.Version, guest.Program, guest.Exec, guest.PutArchive, guest.GetArchive},
-		calls: make(map[int]context.CancelCauseFunc), known: make(map[string]bool),
+		api: api, name: name, url: options.again(url), options: options,
+		guest: guestSide{guest.Version, guest.Program, guest.Exec, guest.PutArchive, guest.GetArchive, guest.OpenSession},
+		calls: make(map[int]context.CancelCauseFunc), known: make(map[string]bool), small: make(map[string]bool), sessions: sessions{all: make(map[sessionKey]*session)},
+		kills:    kills{running: make(map[rescueKey]bool), next: make(map[rescueKey]*killing)},
 		infoLock: newLock(), guestLock: newLock(),
 	}
 }
@@ -27,18 +28,24 @@ var (
 	_ runtime.Stopper       = (*engine)(nil)
 	_ runtime.ImageRemover  = (*engine)(nil)
 	_ runtime.VolumeRemover = (*engine)(nil)
+	_ runtime.Dialer        = (*engine)(nil)
+	_ runtime.Sweeper       = (*engine)(nil)
 )
 
 type engine struct {
 	api       API
 	name, url string
+	options   Options
 	guest     guestSide
+	sessions  sessions
+	kills     kills
 
 	mu     sync.Mutex
 	calls  map[int]context.CancelCauseFunc // under way
 	next   int                             // key in calls
 	closed bool
 	known  map[string]bool // full ids that carry Sandlot's label
+	small  map[string]bool // those of them that have no room for sessions
 
 	infoLock  lock
 	infoKept  *runtime.Info
@@ -53,6 +60,7 @@ type guestSide struct {
 	exec    func(context.Context, guest.Channel, []string, runtime.ExecOptions, guest.Rescue) (runtime.ExecResult, error)
 	put     func(context.Context, guest.Channel, string, io.Reader, runtime.PutArchiveOptions) (runtime.PutArchiveResult, error)
 	get     func(context.Context, guest.Channel, string, io.Writer, runtime.GetArchiveOptions) (runtime.GetArchiveResult, error)
+	session func(context.Context, guest.Channel, func(context.Context) error) (*guest.Session, error)
 }
 
 // errClosing is the cause of the end of calls that are under way when the Runtime is closed.
@@ -76,26 +84,30 @@ func (e *engine) begin(ctx context.Context) (_ context.Context, end func(), _ er
 		last := e.closed && len(e.calls) == 0
 		e.mu.Unlock()
 		if last {
+			e.sessions.end("")
 			e.api.Close()
 		}
 	}, nil
 }
 
-// Close ends the calls under way. The last of them closes the API.
+// Close ends the calls under way. The last of them ends the sessions and closes the API.
 func (e *engine) Close() error {
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	if e.closed {
+		e.mu.Unlock()
 		return nil
 	}
 	e.closed = true
 	for _, cancel := range e.calls {
 		cancel(errClosing)
 	}
-	if len(e.calls) == 0 {
-		return e.api.Close()
+	last := len(e.calls) == 0
+	e.mu.Unlock()
+	if !last {
+		return nil
 	}
-	return nil
+	e.sessions.end("")
+	return e.api.Close()
 }
 
 // call is how each method of the contract runs.
@@ -176,7 +188,7 @@ func BaseCapabilities() runtime.Capabilities {
 		runtime.CapabilityReadOnlyRoot, runtime.CapabilityNoNewPrivileges, runtime.CapabilityDropCaps,
 		runtime.CapabilityNoNetwork, runtime.CapabilityNetwork, runtime.CapabilityPublishTCP, runtime.CapabilityPublishUDP,
 		runtime.CapabilityVolumes, runtime.CapabilityBinds, runtime.CapabilityTmpfs, runtime.CapabilityUser,
-		runtime.CapabilityTTY, runtime.CapabilityOwners, runtime.CapabilityBuild,
+		runtime.CapabilityTTY, runtime.CapabilityOwners, runtime.CapabilityBuild, runtime.CapabilityDial,
 	} {
 		cs[c] = runtime.Support{OK: true}
 	}

@@ -62,7 +62,7 @@ func TestInfoIsKept(t *testing.T) {
 	f.failInfo = nil
 	for range 2 {
 		info, err := e.Info(t.Context())
-		if err != nil || info.Runtime != "fake" || info.URL != "fake://" || !info.Capabilities.Has(runtime.CapabilityTTY) {
+		if err != nil || info.Runtime != "fake" || info.URL != "fake:///?sessions=off" || !info.Capabilities.Has(runtime.CapabilityTTY) {
 			t.Errorf("%+v, %v", info, err)
 		}
 		info.Capabilities[runtime.CapabilityTTY] = runtime.Support{} // the caller's own copy

@@ -28,13 +28,12 @@ func (e *engine) Exec(ctx context.Context, id string, argv []string, opts runtim
 		if err != nil {
 			return failed, err
 		}
-		stream, err := e.api.Attach(ctx, full, Process{Argv: guest.ServeArgv(), User: opts.User})
+		line, err := e.connect(ctx, full, who{user: opts.User})
 		if err != nil {
-			e.note(err, full)
 			return failed, err
 		}
-		result, err := e.guest.exec(ctx, stream, argv, opts, e.rescue(full, opts.User))
-		return result, e.explain(ctx, full, stream, err)
+		result, err := e.guest.exec(ctx, line.Channel, argv, opts, e.rescue(full, opts.User))
+		return result, e.explain(ctx, full, line, err)
 	})
 	if err != nil && result == (runtime.ExecResult{}) {
 		result.ExitCode = -1
@@ -59,13 +58,8 @@ func (e *engine) checkExec(ctx context.Context, argv []string, opts *runtime.Exe
 	if opts.Timeout < 0 {
 		return invalid("give 0 for no deadline", "the deadline is negative: %s", opts.Timeout)
 	}
-	if opts.User != "" {
-		if !userPattern.MatchString(opts.User) {
-			return invalid("write name, uid, name:group or uid:gid", "%q is no user", opts.User)
-		}
-		if err := e.check(ctx, runtime.CapabilityUser, "a user"); err != nil {
-			return err
-		}
+	if err := e.checkUser(ctx, opts.User); err != nil {
+		return err
 	}
 	if opts.TTY {
 		return e.check(ctx, runtime.CapabilityTTY, "a terminal")
@@ -73,17 +67,29 @@ func (e *engine) checkExec(ctx context.Context, argv []string, opts *runtime.Exe
 	return nil
 }
 
+// checkUser looks at a user that is not the sandbox's own.
+func (e *engine) checkUser(ctx context.Context, user string) error {
+	if user == "" {
+		return nil
+	}
+	if err := checkUser(user); err != nil {
+		return err
+	}
+	return e.check(ctx, runtime.CapabilityUser, "a user")
+}
+
 // explain finds out from the engine why a channel to the guest broke. Other errors it leaves alone.
-func (e *engine) explain(ctx context.Context, id string, stream *Stream, err error) error {
+func (e *engine) explain(ctx context.Context, id string, l line, err error) error {
 	if !errors.Is(err, runtime.ErrConnectionLost) || ctx.Err() != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, explainTime)
 	defer cancel()
 	never := errors.Is(err, guest.ErrNoGuest)
-	words := strings.TrimSpace(stream.Stderr() + "\n" + stream.Stdout())
+	var words string
 	var launch error
 	if never { // nothing has run, and so words on the streams are the engine's
+		words = l.words()
 		if launch = e.api.LaunchError(words); isKind(launch) {
 			return launch
 		}
@@ -103,17 +109,18 @@ func (e *engine) explain(ctx context.Context, id string, stream *Stream, err err
 	case lookErr != nil:
 		out.Message = "the engine has gone away: " + lookErr.Error()
 	case c.State == runtime.StatePaused:
-		out.Message, out.Hint = "the sandbox is paused", "unpause it with the engine's own command"
+		kind := out.Kind
 		if never {
-			out.Kind = runtime.ErrNotRunning
+			kind = runtime.ErrNotRunning
 		}
+		return errPaused(kind, out.Err)
 	case c.State != runtime.StateRunning:
 		out.Message = "the sandbox ended"
 		if c.OOMKilled {
 			out.Message += ", out of memory"
 		}
 		if never {
-			out.Kind, out.Hint = runtime.ErrNotRunning, "start it again"
+			out.Kind = runtime.ErrNotRunning
 		}
 	case launch != nil:
 		return launch
@@ -127,6 +134,10 @@ func (e *engine) explain(ctx context.Context, id string, stream *Stream, err err
 		out.Message = "the command's supervisor was killed in the sandbox"
 	}
 	return &out
+}
+
+func errPaused(kind, err error) error {
+	return &runtime.Error{Kind: kind, Message: "the sandbox is paused", Hint: HintPaused, Err: err}
 }
 
 func isKind(err error) bool {
@@ -143,60 +154,6 @@ func (e *engine) ended(ctx context.Context, id string) (runtime.Container, error
 		}
 		if err := sleep(ctx, settleTime/10); err != nil {
 			return c, nil
-		}
-	}
-}
-
-// rescue is what the guest's side calls when a tree does not end by itself: another user's, which the sandbox's first process may not
-// kill, or one whose supervisor does not answer.
-func (e *engine) rescue(id, user string) guest.Rescue {
-	return func(ctx context.Context, supervisor int) error {
-		killed := errors.New("the guest has not said its process id")
-		if supervisor > 0 {
-			argv := guest.KillArgv(supervisor)
-			// The exec's own user may kill all that has not changed users, and needs no privilege, which not every host gives.
-			for _, killer := range []Process{{Argv: argv, User: user}, {Argv: argv, User: "0", Privileged: true}} {
-				if killed = e.kill(ctx, id, killer); killed == nil {
-					return nil
-				}
-			}
-		}
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rescueTime)
-		defer cancel()
-		c, err := e.ended(ctx, id)
-		if errors.Is(err, runtime.ErrNotFound) || err == nil && c.State != runtime.StateRunning && c.State != runtime.StatePaused {
-			return nil // nothing runs in it any more
-		}
-		if err := e.api.Stop(ctx, id, 0); err != nil {
-			return errorf(nil, "remove the sandbox", "processes of the command may go on in the sandbox: %v; the sandbox could not be killed either: %v", killed, err)
-		}
-		return errorf(nil, "its files are kept; start it again", "the command's processes could not be killed, so the sandbox was: %v", killed)
-	}
-}
-
-// kill runs the guest to end the tree of a supervisor.
-func (e *engine) kill(ctx context.Context, id string, killer Process) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rescueTime)
-	defer cancel()
-	stream, err := e.api.Attach(ctx, id, killer)
-	if err != nil {
-		return err
-	}
-	if err := stream.wait(ctx); err != nil {
-		return err
-	}
-	for {
-		state, err := e.api.ExecState(ctx, stream.ExecID)
-		switch {
-		case err != nil:
-			return err
-		case !state.Running && state.ExitCode == 0:
-			return nil
-		case !state.Running:
-			return fmt.Errorf("exit code %d: %s", state.ExitCode, strings.TrimSpace(stream.Stderr()))
-		}
-		if err := sleep(ctx, retryInterval/10); err != nil {
-			return err
 		}
 	}
 }

@@ -79,7 +79,7 @@ func TestExecSaysWhyTheChannelBroke(t *testing.T) {
 			f.containers[id].State, f.containers[id].OOMKilled = runtime.StateExited, true
 		}, runtime.ErrConnectionLost, "out of memory"},
 		"sandbox removed":       {lost, func(f *fake, id string) { delete(f.containers, id) }, runtime.ErrConnectionLost, "removed"},
-		"never: sandbox ended":  {never, set(runtime.StateExited), runtime.ErrNotRunning, "start it"},
+		"never: sandbox ended":  {never, set(runtime.StateExited), runtime.ErrNotRunning, "the sandbox ended"},
 		"never: paused":         {never, set(runtime.StatePaused), runtime.ErrNotRunning, "unpause"},
 		"never: removed":        {never, func(f *fake, id string) { delete(f.containers, id) }, runtime.ErrNotFound, ""},
 		"never: unknown user":   {never, func(f *fake, id string) { f.words = fails(runtime.ErrInvalid, "no such user")() }, runtime.ErrInvalid, "no such user"},

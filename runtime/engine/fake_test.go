@@ -25,16 +25,20 @@ type fake struct {
 	caps       runtime.Capabilities
 	containers map[string]*fakeContainer
 	volumes    map[string]map[string][]byte // files by name
+	made       map[string]time.Time         // when volumes were made
 	serial     int
 	log        []string // what was called
 
-	failInfo, failCreate, failStart, failUpload, failDelete, failAttach, failStop func() error
-	duringCreate, duringUpload                                                    func()
-	endsAtOnce                                                                    bool
-	words                                                                         error // what LaunchError says
-	streamOut                                                                     string
-	exit                                                                          int // of attached processes
-	closed                                                                        int
+	failInfo, failCreate, failStart, failUpload, failDelete, failAttach, failStop, failPull func() error
+	duringCreate, duringUpload                                                              func()
+	endsAtOnce                                                                              bool
+	words                                                                                   error // what LaunchError says
+	streamOut                                                                               string
+	exit                                                                                    int // of attached processes
+	closed                                                                                  int
+	attach                                                                                  func(Process) *Stream // nil: what is attached says streamOut and ends
+
+	failVolumes, failRemoveVolume func() error
 }
 
 type fakeContainer struct {
@@ -56,7 +60,7 @@ func allSupported() runtime.Capabilities {
 
 // open makes a Runtime of f whose guest is a stand-in.
 func (f *fake) open(t *testing.T) *engine {
-	e := New(f, "fake", "fake://").(*engine)
+	e := New(f, "fake", "fake:///", Options{NoSessions: true}).(*engine)
 	e.guest = guestSide{
 		version: func(string) (string, error) { return "v1", nil },
 		program: func(string) ([]byte, error) { return []byte("the program"), nil },
@@ -267,6 +271,9 @@ func (f *fake) Attach(ctx context.Context, id string, p Process) (*Stream, error
 	if _, err := f.find(id); err != nil {
 		return nil, err
 	}
+	if f.attach != nil {
+		return f.attach(p), nil
+	}
 	here, there := net.Pipe()
 	there.Close()
 	return NewStream(here, strings.NewReader(f.streamOut), "exec"), nil
@@ -342,10 +349,41 @@ func (f *fake) Build(ctx context.Context, r io.Reader, opts runtime.BuildOptions
 	return "sha256:1", err
 }
 
-func (f *fake) RemoveVolume(context.Context, string) error { return nil }
-func (f *fake) RemoveImage(context.Context, string) error  { return nil }
+func (f *fake) UnusedVolumes(_ context.Context, prefix string) ([]Volume, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var unused []Volume
+	for name := range f.volumes {
+		if strings.HasPrefix(name, prefix) && !f.uses(name) {
+			unused = append(unused, Volume{name, f.made[name]})
+		}
+	}
+	return unused, ask(f.failVolumes)
+}
+
+// uses says whether a container has the volume.
+func (f *fake) uses(volume string) bool {
+	for _, c := range f.containers {
+		if slices.ContainsFunc(c.spec.Mounts, func(m runtime.Mount) bool { return m.Source == volume }) {
+			return true
+		}
+	}
+	return false
+}
+
+func (f *fake) RemoveVolume(_ context.Context, name string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := ask(f.failRemoveVolume); err != nil {
+		return err
+	}
+	delete(f.volumes, name)
+	return nil
+}
+
+func (f *fake) RemoveImage(context.Context, string) error { return nil }
 func (f *fake) Pull(context.Context, string, runtime.PullOptions) (string, error) {
-	return "", errors.New("no registry")
+	return "sha256:1", ask(f.failPull)
 }
 
 func (f *fake) Close() error {

@@ -38,6 +38,9 @@ func checkBuild(buildContext io.Reader, opts *runtime.BuildOptions) error {
 	if buildContext == nil {
 		return invalid("give a tar stream", "there is no build context")
 	}
+	if opts.Target != "" && strings.Trim(opts.Target, "0123456789") == "" { // Podman would count, Docker does not
+		return invalid("give the stage a name, with AS, and use that", "the target %q is no name of a stage", opts.Target)
+	}
 	if opts.Tag != "" {
 		if _, err := reference.ParseNamed(opts.Tag); err != nil || strings.Contains(opts.Tag, "@") {
 			return invalid("name it fully, such as localhost/project/app:1", "%q is no tag", opts.Tag)
@@ -143,8 +146,22 @@ func (e *engine) Pull(ctx context.Context, image string, opts runtime.PullOption
 			return runtime.PullResult{}, invalid("name an image such as docker.io/library/alpine:3", "%q is no image: %v", image, err)
 		}
 		imageID, err := e.api.Pull(ctx, image, opts)
+		switch {
+		case errors.Is(err, runtime.ErrUnavailable):
+			err = hinted(err, "see whether the engine's host reaches the registry")
+		case errors.Is(err, runtime.ErrImageNotFound):
+			err = hinted(err, "see whether the name is right, and whether the registry wants a user")
+		}
 		return runtime.PullResult{ImageID: imageID}, err
 	})
+}
+
+// hinted is an error of the API with what to do next, where that is the same on each engine.
+func hinted(err error, hint string) error {
+	if own, ok := err.(*runtime.Error); ok && own.Hint == "" {
+		own.Hint = hint
+	}
+	return err
 }
 
 // RemoveImage implements runtime.ImageRemover.

@@ -25,8 +25,10 @@ func (b *specBuilder) mounts() error {
 			return invalid("give an absolute path without . and ..", "%q is no place for a mount", m.Target)
 		case target == "/":
 			return invalid("mount below it", "nothing can be mounted over the root")
-		case target == guest.Dir || strings.HasPrefix(target, guest.Dir+"/"):
+		case isOrBelow(target, guest.Dir):
 			return invalid("choose another directory", "%s is the guest's own", guest.Dir)
+		case target == "/dev" || isOrBelow(target, "/proc") || isOrBelow(target, "/sys"):
+			return invalid("choose another directory", "nothing can be mounted at %s: what is there is the kernel's", target)
 		case taken[target]:
 			return invalid("give each mount a target of its own", "two mounts at %s", target)
 		}
@@ -40,12 +42,17 @@ func (b *specBuilder) mounts() error {
 	return nil
 }
 
+func isOrBelow(name, dir string) bool { return name == dir || strings.HasPrefix(name, dir+"/") }
+
 func (b *specBuilder) mount(m *runtime.Mount) error {
 	if m.Type != runtime.MountTmpfs && (m.SizeBytes != 0 || m.Mode != 0) {
 		return invalid("leave them out", "the mount at %s is no tmpfs, and has a size or mode", m.Target)
 	}
 	switch m.Type {
 	case runtime.MountVolume:
+		if m.Source == "" && m.ReadOnly { // Docker refuses it, Podman does not
+			return invalid("mount it writable, or name a volume that holds something", "the anonymous volume at %s is read-only, and nothing can ever be in it", m.Target)
+		}
 		if m.Source != "" && !namePattern.MatchString(m.Source) {
 			return invalid("use two or more letters, digits, '_', '.' and '-', the first a letter or digit", "%q is no name for a volume", m.Source)
 		}

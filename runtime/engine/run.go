@@ -39,20 +39,34 @@ func (e *engine) Run(ctx context.Context, image string, opts runtime.RunOptions)
 			spec.Name = "sandlot-" + strings.ToLower(rand.Text()[:12])
 		}
 		spec.Labels[runtime.LabelGuest] = version
+		if isSmall(spec) {
+			spec.Labels[labelSmall] = "1"
+		}
 		delivery := &delivery{e: e, arch: info.Arch, version: version, image: image, volumes: info.Capabilities.Has(runtime.CapabilityVolumes)}
 		delivery.mount(&spec)
 		id, more, err := e.create(ctx, spec, opts.Replace)
 		if err != nil {
-			return runtime.RunResult{}, err
+			return runtime.RunResult{}, noNetwork(err, spec)
 		}
+		e.know(id, spec.Labels)
 		if err := e.startNew(ctx, id, spec, opts.WorkingDir, delivery); err != nil {
-			return runtime.RunResult{}, e.discard(ctx, id, err)
+			e.forget(id)
+			return runtime.RunResult{}, e.discard(ctx, id, noNetwork(err, spec))
 		}
-		e.mu.Lock()
-		e.known[id] = true
-		e.mu.Unlock()
 		return runtime.RunResult{ID: id, Name: spec.Name, Warnings: append(warnings, more...)}, nil
 	})
+}
+
+// noNetwork says what a network may be, where there is none of the name that was asked for. Docker looks for it only at the start.
+func noNetwork(err error, spec Spec) error {
+	switch spec.Network {
+	case runtime.NetworkNone, runtime.NetworkDefault, runtime.NetworkHost:
+		return err
+	}
+	if errors.Is(err, runtime.ErrNotFound) {
+		return hinted(err, "name none, default, host or a network that the engine has")
+	}
+	return err
 }
 
 // startNew brings a created sandbox to where it takes execs.
@@ -95,7 +109,7 @@ func (e *engine) running(ctx context.Context, id string) (runtime.Container, err
 		if c.Error != "" {
 			message += ": " + c.Error
 		}
-		return c, errorf(runtime.ErrNotRunning, "", "%s", message)
+		return c, errorf(runtime.ErrNotRunning, "see whether its limits leave it enough, and what the engine's own log says", "%s", message)
 	}
 	return c, nil
 }
@@ -104,7 +118,7 @@ func (e *engine) running(ctx context.Context, id string) (runtime.Container, err
 func (e *engine) makeDir(ctx context.Context, id, dir string, mounts []runtime.Mount) error {
 	mounted := false
 	for _, m := range mounts {
-		mounted = mounted || dir == m.Target || strings.HasPrefix(dir, m.Target+"/")
+		mounted = mounted || isOrBelow(dir, m.Target)
 	}
 	if !mounted {
 		if there, err := e.api.Exists(ctx, id, dir); err != nil || there {
@@ -131,8 +145,7 @@ func (e *engine) create(ctx context.Context, spec Spec, replace bool) (string, [
 			return "", nil, errorf(runtime.ErrAlreadyExists, "choose another name, or remove that container with the engine's own command",
 				"the name %s is held by a container that is not Sandlot's", spec.Name)
 		case !replace:
-			return "", nil, errorf(runtime.ErrAlreadyExists, "choose another name, remove that sandbox, or ask for it to be replaced",
-				"the name %s is taken", spec.Name)
+			return "", nil, errorf(runtime.ErrAlreadyExists, "", "the name %s is taken", spec.Name)
 		case time.Now().After(deadline) && failed != nil:
 			return "", nil, failed
 		case time.Now().After(deadline):

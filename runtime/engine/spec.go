@@ -1,12 +1,16 @@
 package engine
 
 import (
+	"errors"
 	"maps"
 	"math"
 	"net/netip"
 	"path"
 	"regexp"
+	"strconv"
 	"strings"
+	"time"
+	"unicode"
 
 	"github.com/distribution/reference"
 
@@ -71,7 +75,7 @@ func (b *specBuilder) names() error {
 		return invalid("name an image such as docker.io/library/alpine:3, or give an image's id", "%q is no image: %v", b.spec.Image, err)
 	}
 	if name := b.opts.Name; name != "" && (!namePattern.MatchString(name) || len(name) > maxName) {
-		return invalid("use two or more letters, digits, '_', '.' and '-', the first a letter or digit", "%q is no name for a sandbox", name)
+		return invalid("use 2 to 200 letters, digits, '_', '.' and '-', the first a letter or digit", "%q is no name for a sandbox", name)
 	}
 	if host := b.opts.Hostname; host != "" && (!hostnamePattern.MatchString(host) || len(host) > 63) {
 		return invalid("use letters, digits, '-' and '.', at most 63", "%q is no hostname", host)
@@ -93,10 +97,25 @@ func (b *specBuilder) process() error {
 		b.spec.WorkingDir = "/"
 	}
 	if user := b.opts.User; user != "" {
-		if !userPattern.MatchString(user) {
-			return invalid("write name, uid, name:group or uid:gid", "%q is no user", user)
+		if err := checkUser(user); err != nil {
+			return err
 		}
 		return b.need(runtime.CapabilityUser, "a user")
+	}
+	return nil
+}
+
+// maxID is the highest uid and gid that the engines take.
+const maxID = math.MaxInt32
+
+func checkUser(user string) error {
+	if !userPattern.MatchString(user) {
+		return invalid("write name, uid, name:group or uid:gid", "%q is no user", user)
+	}
+	for part := range strings.SplitSeq(user, ":") {
+		if n, err := strconv.ParseUint(part, 10, 64); errors.Is(err, strconv.ErrRange) || err == nil && n > maxID {
+			return invalid("use numbers up to 2147483647", "%q has a number that no user or group has", user)
+		}
 	}
 	return nil
 }
@@ -133,6 +152,15 @@ func (b *specBuilder) labels() error {
 			return invalid("choose another prefix", "the label %q is one of Sandlot's own", key)
 		}
 	}
+	if owner := b.opts.Owner; owner != "" {
+		if len(owner) > runtime.MaxOwner || strings.ContainsFunc(owner, unicode.IsControl) {
+			return invalid("", "an owner of %d bytes, or with control characters", len(owner))
+		}
+		b.spec.Labels[runtime.LabelOwner] = owner
+	}
+	if end := b.opts.LeaseEnd; !end.IsZero() {
+		b.spec.Labels[runtime.LabelLease] = end.UTC().Format(time.RFC3339)
+	}
 	b.spec.Labels[runtime.LabelSandbox] = "1"
 	b.spec.Labels[labelImage] = b.spec.Image
 	if b.opts.WorkingDir != "" {
@@ -152,6 +180,8 @@ func (b *specBuilder) network() error {
 		return nil
 	case b.opts.Network == runtime.NetworkNone:
 		return b.need(runtime.CapabilityNoNetwork, "network none")
+	case b.opts.Network == "bridge":
+		return invalid("name default, which is the engine's own network", "bridge is what Docker alone calls its default network")
 	case !namePattern.MatchString(b.opts.Network):
 		return invalid("name none, default, host or a network of the engine", "%q is no network", b.opts.Network)
 	}

@@ -56,6 +56,9 @@ func TestSpec(t *testing.T) {
 		"tmpfs": {runtime.RunOptions{Mounts: []runtime.Mount{{Type: runtime.MountTmpfs, Target: "/t/"}}}, func(s Spec) bool {
 			return s.Mounts[0].Target == "/t" && s.Mounts[0].Mode == 0o1777
 		}},
+		"shared memory": {runtime.RunOptions{Mounts: []runtime.Mount{{Type: runtime.MountTmpfs, Target: "/dev/shm"}, {Type: runtime.MountTmpfs, Target: "/process"}}}, func(s Spec) bool {
+			return s.Mounts[0].Target == "/dev/shm" && s.Mounts[1].Target == "/process"
+		}},
 		"image by id": {runtime.RunOptions{Name: "a.b-c_1"}, func(s Spec) bool { return s.Name == "a.b-c_1" }},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -85,11 +88,14 @@ func TestSpecInvalid(t *testing.T) {
 		"env with zero":           {Env: []string{"A=\x00"}},
 		"relative working dir":    {WorkingDir: "w"},
 		"user":                    {User: "a b"},
+		"user of no number":       {User: "2147483648"},
+		"group of no number":      {User: "0:99999999999999999999"},
 		"user of three":           {User: "a:b:c"},
 		"negative user":           {User: "-1"},
 		"label of ours":           {Labels: map[string]string{"dev.sandlot.x": ""}},
 		"label without key":       {Labels: map[string]string{"": "x"}},
 		"network":                 {Network: "container:x"},
+		"Docker's own network":    {Network: "bridge"},
 		"ports without network":   {Ports: []runtime.Port{{Container: 80}}},
 		"ports with the host's":   {Network: "host", Ports: []runtime.Port{{Container: 80}}},
 		"port 0":                  port(runtime.Port{}),
@@ -122,6 +128,11 @@ func TestSpecInvalid(t *testing.T) {
 		"mount with ..":           mount(runtime.Mount{Type: runtime.MountTmpfs, Target: "/a/../.sandlot"}),
 		"mount over the guest":    mount(runtime.Mount{Type: runtime.MountTmpfs, Target: guest.Dir}),
 		"mount in the guest":      mount(runtime.Mount{Type: runtime.MountTmpfs, Target: guest.Path}),
+		"mount over /proc":        mount(runtime.Mount{Type: runtime.MountTmpfs, Target: "/proc/"}),
+		"mount in /proc":          mount(runtime.Mount{Type: runtime.MountTmpfs, Target: "/proc/sys"}),
+		"mount over /sys":         mount(runtime.Mount{Type: runtime.MountVolume, Target: "/sys"}),
+		"mount in /sys":           mount(runtime.Mount{Type: runtime.MountBind, Target: "/sys/fs/cgroup", Source: "/sys/fs/cgroup"}),
+		"mount over /dev":         mount(runtime.Mount{Type: runtime.MountTmpfs, Target: "/dev"}),
 		"tmpfs with source":       mount(runtime.Mount{Type: runtime.MountTmpfs, Target: "/a", Source: "a"}),
 		"tmpfs of size -1":        mount(runtime.Mount{Type: runtime.MountTmpfs, Target: "/a", SizeBytes: -1}),
 		"tmpfs with setuid":       mount(runtime.Mount{Type: runtime.MountTmpfs, Target: "/a", Mode: 0o4755}),

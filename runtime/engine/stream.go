@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync"
 )
 
@@ -22,7 +23,7 @@ type Stream struct {
 	// ExecID is what API.ExecState wants.
 	ExecID string
 
-	conn net.Conn
+	conn io.WriteCloser // with CloseWrite, where it can be closed by half
 	r    io.Reader
 	left uint32 // of the stdout frame that is being read
 
@@ -120,6 +121,9 @@ func (s *Stream) Stdout() string {
 	defer s.mu.Unlock()
 	return string(s.stdout)
 }
+
+// words is all that is kept.
+func (s *Stream) words() string { return strings.TrimSpace(s.Stderr() + "\n" + s.Stdout()) }
 
 // Write writes to the process's stdin.
 func (s *Stream) Write(p []byte) (int, error) { return s.conn.Write(p) }

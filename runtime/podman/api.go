@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
+	"time"
 
 	"github.com/hashicorp/go-multierror"
 
@@ -23,7 +25,10 @@ type api struct {
 	ended func() error
 }
 
-var _ engine.API = (*api)(nil)
+var (
+	_ engine.API          = (*api)(nil)
+	_ engine.VolumeLister = (*api)(nil)
+)
 
 func (a *api) Close() error {
 	a.client.close()
@@ -54,6 +59,23 @@ func (a *api) Exists(ctx context.Context, id, path string) (bool, error) {
 	}
 	err = a.client.json(ctx, call{method: http.MethodGet, path: endpoint("containers", id, "exists")}, nil, nil)
 	return false, failure(err, runtime.ErrNotFound)
+}
+
+func (a *api) UnusedVolumes(ctx context.Context, prefix string) ([]engine.Volume, error) {
+	var all []struct {
+		Name      string
+		CreatedAt time.Time
+	}
+	err := a.client.json(ctx, call{
+		method: http.MethodGet, path: endpoint("volumes", "json"), query: url.Values{"filters": {`{"dangling":["true"]}`}},
+	}, nil, &all)
+	var unused []engine.Volume
+	for _, v := range all {
+		if strings.HasPrefix(v.Name, prefix) {
+			unused = append(unused, engine.Volume{Name: v.Name, Created: v.CreatedAt})
+		}
+	}
+	return unused, failure(err, runtime.ErrUnavailable)
 }
 
 func (a *api) RemoveVolume(ctx context.Context, name string) error {

@@ -21,7 +21,7 @@ var builtID = regexp.MustCompile(`^(sha256:)?[0-9a-f]{64}\n?$`)
 // badBuild are words of builds that could not begin, because of what the caller gave.
 var badBuild = []string{
 	"was not found in the provided dockerfile", // the target
-	"no from statement found", "requires a from instruction", "no contents in", "dockerfile parse error", "unknown instruction",
+	"no contents in",
 }
 
 // Build runs the Dockerfile's steps in networks of their own: without nsoptions Podman runs them in the host's.
@@ -91,6 +91,9 @@ func (a *api) follow(ctx context.Context, body io.Reader, log io.Writer) (string
 // buildFailure tells a build that could not begin from one that failed on the way, whose log has a step.
 func buildFailure(message, log string) error {
 	e := &runtime.Error{Kind: runtime.ErrBuildFailed, Message: message, Log: log}
+	if log == "" {
+		e.Log = message // which is all that Podman says of a Dockerfile that it does not understand
+	}
 	if !strings.Contains(log, "STEP ") {
 		words := strings.ToLower(message)
 		for _, text := range badBuild {

@@ -14,6 +14,7 @@ import (
 	"github.com/containers/podman/v5/libpod/define"
 
 	"github.com/sandlot-dev/sandlot/runtime"
+	"github.com/sandlot-dev/sandlot/runtime/engine"
 )
 
 // Start says of a mistake that Create let pass that it is one: Podman looks at users, bind mounts and ports only now.
@@ -93,11 +94,11 @@ func describe(data define.InspectContainerData) runtime.Container {
 		}
 		for target, options := range h.Tmpfs {
 			if target != sharedMemory || !h.ReadonlyRootfs { // see keepSharedMemory
-				c.Mounts = append(c.Mounts, tmpfs(target, options))
+				c.Mounts = append(c.Mounts, engine.ParseTmpfs(target, options))
 			}
 		}
 	}
-	slices.SortFunc(c.Mounts, func(a, b runtime.Mount) int { return strings.Compare(a.Target, b.Target) })
+	engine.SortMounts(c.Mounts)
 	return c
 }
 
@@ -108,27 +109,13 @@ func ownLabels(c *runtime.Container) {
 	}
 	c.Network = c.Labels[labelNetwork]
 	c.Expected = decodePorts(c.Labels[labelPorts])
-	for _, l := range []string{labelImage, labelNetwork, labelPorts} {
+	c.Env = withoutOthers(c.Env, c.Labels[labelEnv])
+	if c.Labels[labelUser] == "none" {
+		c.User = ""
+	}
+	for _, l := range []string{labelImage, labelNetwork, labelPorts, labelEnv, labelUser} {
 		delete(c.Labels, l)
 	}
-}
-
-// tmpfs reads the options of a tmpfs mount.
-func tmpfs(target, options string) runtime.Mount {
-	m := runtime.Mount{Type: runtime.MountTmpfs, Target: target}
-	for _, o := range strings.Split(options, ",") {
-		k, v, _ := strings.Cut(o, "=")
-		switch k {
-		case "ro":
-			m.ReadOnly = true
-		case "size":
-			m.SizeBytes, _ = strconv.ParseInt(v, 10, 64)
-		case "mode":
-			mode, _ := strconv.ParseUint(v, 8, 32)
-			m.Mode = uint32(mode)
-		}
-	}
-	return m
 }
 
 func state(status string) runtime.State {

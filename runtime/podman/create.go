@@ -2,6 +2,7 @@ package podman
 
 import (
 	"context"
+	"encoding/json"
 	"maps"
 	"net/http"
 	"os"
@@ -16,11 +17,14 @@ import (
 	"github.com/sandlot-dev/sandlot/runtime/engine"
 )
 
-// Labels that keep what Podman does not: the image's name as it was given, and which network and ports were asked for.
+// Labels that keep what Podman does not: the image's name as it was given, which network and ports were asked for, and which names the
+// environment had before Podman added its own.
 const (
 	labelImage   = runtime.LabelPrefix + "podman.image"
 	labelNetwork = runtime.LabelPrefix + "podman.network"
 	labelPorts   = runtime.LabelPrefix + "podman.ports"
+	labelEnv     = runtime.LabelPrefix + "podman.env"
+	labelUser    = runtime.LabelPrefix + "podman.user" // "none": neither the image nor the options name one
 )
 
 // stopSignal is guest.StopSignal by its number on Linux, which is how libpod wants it.
@@ -60,6 +64,7 @@ func (a *api) translate(spec engine.Spec, image image) containerSpec {
 		WorkDir: spec.WorkingDir, CreateWorkDir: true,
 		User: spec.User, Hostname: spec.Hostname, Labels: map[string]string{
 			labelImage: spec.Image, labelNetwork: spec.Network, labelPorts: encodePorts(spec.Ports),
+			labelEnv: encodeNames(image.Config.Env, spec.Env),
 		},
 		StopSignal: stopSignal, Systemd: "false",
 		LogConfig:    logConfig{Driver: "none"},
@@ -73,6 +78,10 @@ func (a *api) translate(spec engine.Spec, image image) containerSpec {
 	maps.Copy(body.Labels, spec.Labels)
 	if spec.WorkingDir == "" {
 		body.WorkDir = image.Config.WorkingDir
+	}
+	if spec.User == "" && image.Config.User == "" {
+		// Podman 4.3 gives a user that is not named none of the groups that list it.
+		body.User, body.Labels[labelUser] = "0", "none"
 	}
 	if spec.Seccomp == "unconfined" {
 		body.SeccompProfile = "unconfined"
@@ -114,6 +123,29 @@ func environment(image, overrides []string) map[string]string {
 		}
 	}
 	return env
+}
+
+// encodeNames keeps which entries an environment has.
+func encodeNames(env ...[]string) string {
+	var names []string
+	for _, entry := range slices.Concat(env...) {
+		name, _, _ := strings.Cut(entry, "=")
+		names = append(names, name)
+	}
+	text, _ := json.Marshal(names) // strings: never fails
+	return string(text)
+}
+
+// withoutOthers leaves out entries that encodeNames did not keep.
+func withoutOthers(env []string, text string) []string {
+	var names []string
+	if json.Unmarshal([]byte(text), &names) != nil {
+		return env // made by an older Sandlot, which did not say
+	}
+	return slices.DeleteFunc(env, func(entry string) bool {
+		name, _, _ := strings.Cut(entry, "=")
+		return !slices.Contains(names, name)
+	})
 }
 
 // resources always names a limit on processes, 0 being none, because Podman has a default of its own. Where it has no limits at all, naming

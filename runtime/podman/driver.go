@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"strings"
@@ -18,14 +19,19 @@ import (
 // name is the driver's name.
 const name = "podman"
 
-// Driver opens Podman by the URLs that the package names, or at the first of [Places] that answers.
+// Driver opens Podman by the URLs that the package names, or at the first of [Places] that answers. A Docker that answers there is
+// [runtime.ErrInvalid]: it has a driver of its own.
 func Driver() runtime.Driver { return runtime.Driver{Name: name, Open: open} }
 
 func open(ctx context.Context, u *url.URL) (runtime.Runtime, error) {
 	if u == nil {
 		return openAny(ctx)
 	}
-	return openURL(ctx, u, u.String(), nil)
+	u, options, err := engine.ReadOptions(u)
+	if err != nil {
+		return nil, err
+	}
+	return openURL(ctx, u, u.String(), options, nil)
 }
 
 // openAny tries the places, then starts a service.
@@ -34,7 +40,7 @@ func openAny(ctx context.Context) (runtime.Runtime, error) {
 	for _, p := range Places(os.Getenv) {
 		all = append(all, try.Place{Name: p.Name, URL: p.URL, Open: p.Open})
 	}
-	rt, err := try.First(ctx, append(all, try.Place{Name: "a service of our own", Open: StartService}))
+	rt, err := try.First(ctx, append(all, try.Place{Name: "a service of our own", Open: StartService, Patience: try.Started}))
 	var e *runtime.Error
 	if errors.As(err, &e) && e.Kind != nil {
 		e.Runtime, e.Hint = name, "install Podman, or start its service: systemctl --user enable --now podman.socket"
@@ -42,17 +48,23 @@ func openAny(ctx context.Context) (runtime.Runtime, error) {
 	return rt, err
 }
 
-func openURL(ctx context.Context, u *url.URL, again string, ended func() error) (runtime.Runtime, error) {
+func openURL(ctx context.Context, u *url.URL, again string, options engine.Options, ended func() error) (runtime.Runtime, error) {
 	a, err := openAt(ctx, u, again, ended)
 	if err != nil {
 		return nil, err
 	}
-	return engine.New(a, name, again), nil
+	return engine.New(a, name, again, options), nil
 }
 
 // openAt opens the service at u. again is what opens it again, and ended ends it, if need be.
 func openAt(ctx context.Context, u *url.URL, again string, ended func() error) (*api, error) {
 	c, err := connect(ctx, u)
+	if err != nil && dockerAnswers(ctx, u) {
+		err = &runtime.Error{
+			Kind: runtime.ErrInvalid, Message: "Docker answers there, not Podman",
+			Hint: "open it as docker" + strings.TrimPrefix(u.Redacted(), name),
+		}
+	}
 	if err != nil {
 		return nil, openFailure(u, err)
 	}
@@ -92,6 +104,18 @@ func connect(ctx context.Context, u *url.URL) (*client, error) {
 		return nil, err
 	}
 	return newClient(conn)
+}
+
+// dockerAnswers asks a place that does not speak libpod's API.
+func dockerAnswers(ctx context.Context, u *url.URL) bool {
+	var header http.Header
+	switch u.Scheme {
+	case name + "+unix":
+		header = try.Ping(ctx, "unix", u.Path)
+	case name + "+tcp":
+		header = try.Ping(ctx, "tcp", u.Host)
+	}
+	return header.Get("Api-Version") != "" && header.Get("Libpod-Api-Version") == ""
 }
 
 // newConnection returns when ctx is done, although ssh does not look at it.

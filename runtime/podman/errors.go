@@ -36,6 +36,7 @@ var phrases = []struct {
 	{"container state improper", runtime.ErrNotRunning},
 	{"container is not running", runtime.ErrNotRunning},
 	{"is not running", runtime.ErrNotRunning},
+	{"is paused", runtime.ErrNotRunning},
 	{"unable to find user", runtime.ErrInvalid},
 	{"unable to find group", runtime.ErrInvalid},
 	{"no matching entries in passwd file", runtime.ErrInvalid},
@@ -67,6 +68,12 @@ func failure(err error, missing error, invalid ...string) error {
 	e := &runtime.Error{Kind: kindOf(status, missing, invalid), Message: status.Message}
 	if strings.Contains(status.Message, "opening seccomp profile failed") {
 		e.Kind, e.Hint = runtime.ErrUnsupported, "use the default profile: the engine does not see the files of this host"
+	}
+	if e.Kind == runtime.ErrInvalid && (strings.Contains(status.Message, "unable to find") || strings.Contains(status.Message, "no matching entries in")) {
+		e.Hint = engine.HintUser
+	}
+	if e.Kind == runtime.ErrNotRunning && strings.Contains(status.Message, "is paused") {
+		e.Hint = engine.HintPaused
 	}
 	return e
 }

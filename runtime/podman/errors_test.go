@@ -37,6 +37,7 @@ func TestKinds(t *testing.T) {
 		{404, `no container with ID or name "nope" found: no such container`, runtime.ErrImageNotFound, runtime.ErrNotFound},
 		{500, "can only create exec sessions on running containers: container state improper", nil, runtime.ErrNotRunning},
 		{409, "cannot exec in a container that is not running; container 12 is stopped", nil, runtime.ErrNotRunning},
+		{409, "cannot create exec session as container 12 is paused", nil, runtime.ErrNotRunning},
 		{500, "unable to find user nobody-here: no matching entries in passwd file", nil, runtime.ErrInvalid},
 		{500, `"CAP_NONSENSE": unknown capability`, nil, runtime.ErrInvalid},
 		{409, "volume data is being used by the following container(s): 12: volume is being used", nil, runtime.ErrInUse},
@@ -52,6 +53,12 @@ func TestKinds(t *testing.T) {
 		var e *runtime.Error
 		if !errors.As(err, &e) || e.Kind != c.kind || e.Message != c.message {
 			t.Errorf("%d %q is %v, want kind %v", c.status, c.message, err, c.kind)
+		}
+		if paused := strings.Contains(c.message, "is paused"); paused != (e.Hint == engine.HintPaused) {
+			t.Errorf("%d %q: the hint is %q", c.status, c.message, e.Hint)
+		}
+		if user := strings.Contains(c.message, "find user"); user != (e.Hint == engine.HintUser) {
+			t.Errorf("%d %q: the hint is %q", c.status, c.message, e.Hint)
 		}
 	}
 }
@@ -157,7 +164,7 @@ func TestBuildStreamsThatEndTooSoon(t *testing.T) {
 		"an id on the way":   {`{"stream":"` + id + `\n"}{"stream":"more\n"}`, runtime.ErrConnectionLost},
 		"half a line":        {`{"stream":"` + id + `\n"}{"stre`, runtime.ErrConnectionLost},
 		"an error at a step": {`{"stream":"STEP 1/1: RUN x\n"}{"error":"unknown instruction","errorDetail":{"message":"x"}}`, runtime.ErrBuildFailed},
-		"an error before":    {`{"error":"unknown instruction: X"}`, runtime.ErrInvalid},
+		"an error before":    {`{"error":"unknown instruction: X"}`, runtime.ErrBuildFailed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, _ := fakeService(t, func(w http.ResponseWriter, r *http.Request) {

@@ -22,6 +22,7 @@ type image struct {
 	Config struct {
 		Env        []string
 		WorkingDir string
+		User       string
 	}
 }
 
@@ -86,7 +87,6 @@ func (a *api) lookUp(ctx context.Context, name string) (image, string, error) {
 	}
 	return image{}, "", &runtime.Error{
 		Kind: runtime.ErrImageNotFound, Message: "the engine has no image " + strings.Join(names, " or "),
-		Hint: "pull or build it first",
 	}
 }
 
@@ -167,7 +167,7 @@ func pullFailure(err error) error {
 		"manifest unknown", "name unknown", "not found", "does not exist", "denied", "unauthorized", "authentication required", "invalid username/password",
 	} {
 		if strings.Contains(words, text) {
-			e.Kind, e.Hint = runtime.ErrImageNotFound, "check the name, and whether the registry wants credentials"
+			e.Kind = runtime.ErrImageNotFound
 			return err
 		}
 	}
@@ -175,7 +175,7 @@ func pullFailure(err error) error {
 		"connection refused", "no such host", "i/o timeout", "unreachable", "server misbehaving", "tls", "x509", "eof", "http response to https", "pinging container registry",
 	} {
 		if strings.Contains(words, text) {
-			e.Kind, e.Hint = runtime.ErrUnavailable, "check that the engine's host reaches the registry"
+			e.Kind = runtime.ErrUnavailable
 			return err
 		}
 	}

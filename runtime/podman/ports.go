@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/containers/podman/v5/libpod/define"
 
 	"github.com/sandlot-dev/sandlot/runtime"
+	"github.com/sandlot-dev/sandlot/runtime/engine"
 )
 
 // encodePorts keeps which ports were asked for: Podman itself puts the port it picked in the place of "a free one".
@@ -48,7 +48,7 @@ func inspectPorts(bindings map[string][]define.InspectHostPort) []runtime.Publis
 			out = append(out, published(h.HostIP, uint16(port), number, protocol))
 		}
 	}
-	sortPorts(out)
+	engine.SortPorts(out)
 	return out
 }
 
@@ -68,7 +68,7 @@ func listedPorts(ranges []portRange) []runtime.PublishedPort {
 			out = append(out, published(r.HostIP, r.HostPort+i, r.ContainerPort+i, r.Protocol))
 		}
 	}
-	sortPorts(out)
+	engine.SortPorts(out)
 	return out
 }
 
@@ -125,19 +125,4 @@ func published(hostIP string, host, container uint16, protocol string) runtime.P
 		addr = netip.IPv4Unspecified()
 	}
 	return runtime.PublishedPort{Container: container, Protocol: protocol, Host: netip.AddrPortFrom(addr, host)}
-}
-
-func sortPorts(ports []runtime.PublishedPort) {
-	slices.SortFunc(ports, func(a, b runtime.PublishedPort) int {
-		if a.Container != b.Container {
-			return int(a.Container) - int(b.Container)
-		}
-		if a.Protocol != b.Protocol {
-			if a.Protocol < b.Protocol {
-				return -1
-			}
-			return 1
-		}
-		return a.Host.Compare(b.Host)
-	})
 }

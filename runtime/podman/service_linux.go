@@ -18,6 +18,7 @@ import (
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/sandlot-dev/sandlot/runtime"
+	"github.com/sandlot-dev/sandlot/runtime/engine"
 )
 
 // StartService starts `podman system service` on a private socket and opens it. The service ends with Close, and with this
@@ -38,7 +39,7 @@ func StartService(ctx context.Context) (runtime.Runtime, error) {
 		return nil, serviceFailure(multierror.Append(err, s.stop()).ErrorOrNil())
 	}
 	// The socket is nobody else's, so what opens the engine again is the driver's name.
-	rt, err := openURL(ctx, s.url(), name, s.stop)
+	rt, err := openURL(ctx, s.url(), name, engine.Options{}, s.stop)
 	if err != nil {
 		return nil, multierror.Append(err, s.stop()).ErrorOrNil()
 	}

@@ -319,6 +319,21 @@ func testVolumes(t *testing.T, a *driver, image string) {
 	if err := a.RemoveVolume(ctx, name); !isKind(err, runtime.ErrInUse) {
 		t.Errorf("a volume that is used is removed: %v", err)
 	}
+	unused := func(want bool) {
+		t.Helper()
+		lister, can := a.API.(engine.VolumeLister)
+		if !can {
+			return
+		}
+		got, err := lister.UnusedVolumes(ctx, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want != (len(got) == 1) || want && (got[0].Name != name || time.Since(got[0].Created).Abs() > time.Hour) {
+			t.Errorf("the unused volumes are %v; is there to be one: %v", got, want)
+		}
+	}
+	unused(false)
 	if err := a.Delete(ctx, filler); err != nil {
 		t.Fatal(err)
 	}
@@ -336,6 +351,7 @@ func testVolumes(t *testing.T, a *driver, image string) {
 	if err := a.Delete(ctx, user); err != nil {
 		t.Fatal(err)
 	}
+	unused(true)
 	if err := a.RemoveVolume(ctx, name); err != nil {
 		t.Errorf("the volume went away with the container, or cannot be removed: %v", err)
 	}

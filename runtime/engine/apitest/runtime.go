@@ -22,7 +22,7 @@ func testRuntime(t *testing.T, a *driver, image string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rt := engine.New(api, "test", a.ref)
+	rt := engine.New(api, "test", a.ref, engine.Options{})
 	defer rt.Close()
 	ctx := t.Context()
 	name := "sandlot-api-test-runtime"

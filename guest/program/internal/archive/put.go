@@ -4,7 +4,6 @@ package archive
 
 import (
 	"archive/tar"
-	"crypto/rand"
 	"errors"
 	"io"
 	"math"
@@ -211,15 +210,43 @@ func (u *unpacker) hardLink(dir *os.File, base string, hdr *tar.Header) error {
 	})
 }
 
-// replace lets make make something under a temporary name, and gives it its own in one step. Nothing is left when that fails.
+// replace lets make make something under a temporary name, and gives it its own in one step. Nothing is left when that fails. A
+// device stays: some engines mount each, which no rename replaces, and others would lose it.
 func (u *unpacker) replace(dir int, base string, make func(temp string) error) error {
-	temp := ".sandlot-" + rand.Text()
+	var there unix.Stat_t
+	if err := unix.Fstatat(dir, base, &there, unix.AT_SYMLINK_NOFOLLOW); err == nil {
+		if kind := there.Mode & unix.S_IFMT; kind == unix.S_IFCHR || kind == unix.S_IFBLK {
+			return fail(wire.KindInvalid, "there is a device of this name, which nothing takes the place of")
+		}
+	}
+	temp, err := tempName()
+	if err != nil {
+		return err
+	}
 	// A second name of the same file is not moved by a rename, so this is needed after a success too.
 	defer func() { _ = unix.Unlinkat(dir, temp, 0) }()
 	if err := make(temp); err != nil {
 		return err
 	}
 	return unix.Renameat(dir, temp, dir, base)
+}
+
+// tempName makes up a name that nobody guesses. Package crypto/rand would make the program 160 kB larger.
+func tempName() (string, error) {
+	var random [16]byte
+	if _, err := unix.Getrandom(random[:], 0); err != nil { // so few bytes come at once
+		return "", os.NewSyscallError("getrandom", err)
+	}
+	return ".sandlot-" + hex(random[:]), nil
+}
+
+func hex(b []byte) string {
+	const digits = "0123456789abcdef"
+	text := make([]byte, 0, 2*len(b))
+	for _, c := range b {
+		text = append(text, digits[c>>4], digits[c&15])
+	}
+	return string(text)
 }
 
 // setTime sets the modification time of what is open.

@@ -1,6 +1,6 @@
 //go:build linux
 
-// Package keeper is the first process of a sandbox. It starts nothing and knows all supervisors: it keeps their deadlines,
+// Package keeper is the first process of a sandbox. It starts nothing and knows all sessions and supervisors: it keeps their deadlines,
 // and ends what has lost its supervisor. Nothing in the sandbox can stop it.
 package keeper
 
@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -24,6 +25,13 @@ type keeper struct {
 	welcome link.Welcome
 	sweep   chan struct{} // a supervisor has ended: look for orphans
 	slots   chan struct{} // one for each supervisor that is connected
+	failed  chan error    // why the sandbox is to end
+	files   unix.Rlimit   // that we may open, unless a command changes it
+
+	mu       sync.Mutex
+	sessions map[int]proc.Process // by their process id
+	conns    map[*os.File]bool
+	stopping bool
 }
 
 // maxSupervisors bounds what connections can cost. It is beyond what fits into a sandbox.
@@ -74,14 +82,19 @@ func Run(dir string) error {
 		welcome: link.Welcome{Dir: []byte(filepath.Clean("/" + dir)), UID: os.Getuid(), GID: os.Getgid()},
 		sweep:   make(chan struct{}, 1),
 		slots:   make(chan struct{}, maxSupervisors),
+		failed:  make(chan error, 3),
+
+		sessions: make(map[int]proc.Process), conns: make(map[*os.File]bool),
 	}
-	failed := make(chan error, 2)
-	go func() { failed <- k.accept(listener) }()
-	go func() { failed <- k.sweeper() }()
+	if err := unix.Prlimit(0, unix.RLIMIT_NOFILE, nil, &k.files); err != nil {
+		return err
+	}
+	go func() { k.fail(k.accept(listener)) }()
+	go func() { k.fail(k.sweeper()) }()
 	stop := make(chan error, 1)
 	go func() { stop <- waitSignal(signals) }()
 	select {
-	case err := <-failed:
+	case err := <-k.failed:
 		return err
 	case err := <-stop:
 		if err != nil {
@@ -115,6 +128,7 @@ func hasChildren() (bool, error) {
 
 // shutdown asks everything to end and returns when nothing is left. Whoever stops the sandbox kills it when that takes too long.
 func (k *keeper) shutdown() error {
+	k.tellAll()
 	_ = unix.Kill(-1, unix.SIGTERM)
 	_ = unix.Kill(-1, unix.SIGCONT) // what is stopped would not see it
 	for {

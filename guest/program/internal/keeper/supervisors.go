@@ -4,6 +4,7 @@ package keeper
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -32,7 +33,7 @@ func listen(fs *proc.FS) (*os.File, error) {
 	return os.NewFile(uintptr(fd), name), nil
 }
 
-// accept takes connections from supervisors. It never waits for one of them.
+// accept takes connections from supervisors and sessions. It never waits for one of them.
 func (k *keeper) accept(listener *os.File) error {
 	raw, err := listener.SyscallConn()
 	if err != nil {
@@ -49,12 +50,18 @@ func (k *keeper) accept(listener *os.File) error {
 			return err
 		}
 		if failed != nil { // out of descriptors or memory, or gone again
+			if err := k.deprived(); err != nil {
+				return err
+			}
 			time.Sleep(10 * time.Millisecond)
 			continue
 		}
-		peer, err := k.supervisor(fd)
+		peer, err := k.peer(fd)
 		if err != nil {
 			unix.Close(fd)
+			if err := k.deprived(); err != nil {
+				return err
+			}
 			continue
 		}
 		select {
@@ -66,8 +73,39 @@ func (k *keeper) accept(listener *os.File) error {
 	}
 }
 
-// supervisor tells who connected. Only the engine makes processes whose parent is outside of the sandbox.
-func (k *keeper) supervisor(fd int) (proc.Process, error) {
+// deprived says whether a command has taken our descriptors away, without which we know nobody and end nothing.
+func (k *keeper) deprived() error {
+	var now unix.Rlimit
+	if err := unix.Prlimit(0, unix.RLIMIT_NOFILE, nil, &now); err != nil || now.Cur < k.files.Cur {
+		return fmt.Errorf("the first process may open %d files, and not %d any more: %w", now.Cur, k.files.Cur, errors.Join(err, unix.EMFILE))
+	}
+	return nil
+}
+
+// lookTime is how long one may fail to look at a process: memory may be short for a moment.
+const lookTime = time.Second
+
+// lives says whether a process is there still. An error is one that stays.
+func (k *keeper) lives(p proc.Process) (bool, error) {
+	for until := time.Now().Add(lookTime); ; time.Sleep(10 * time.Millisecond) {
+		same, err := k.fs.Same(p)
+		if err == nil || time.Now().After(until) {
+			return same, err
+		}
+	}
+}
+
+// fail ends the sandbox: we cannot do what we are there for.
+func (k *keeper) fail(err error) {
+	select {
+	case k.failed <- err:
+	default: // it ends already
+	}
+}
+
+// peer tells who connected. Only the engine makes processes whose parent is outside of the sandbox, and only a session those whose parent is
+// one: it adopts nothing, and what a command starts has its supervisor for a parent, or the first process.
+func (k *keeper) peer(fd int) (proc.Process, error) {
 	pid, err := link.PeerPID(fd)
 	if err != nil {
 		return proc.Process{}, err
@@ -76,16 +114,28 @@ func (k *keeper) supervisor(fd int) (proc.Process, error) {
 	if err != nil {
 		return proc.Process{}, err
 	}
-	if peer.Parent != 0 || pid <= 1 {
+	if pid <= 1 || peer.Parent != 0 && !k.isSession(peer.Parent) {
 		return proc.Process{}, fmt.Errorf("process %d is no supervisor", pid)
 	}
 	return peer, nil
 }
 
+// isSession says whether a process is a session, and lives.
+func (k *keeper) isSession(pid int) bool {
+	k.mu.Lock()
+	session, ok := k.sessions[pid]
+	k.mu.Unlock()
+	if !ok {
+		return false
+	}
+	same, err := k.fs.Same(session)
+	return err == nil && same
+}
+
 // registerTime is how long a supervisor has for its first message.
 const registerTime = 10 * time.Second
 
-// serve keeps a supervisor's deadline, and waits for its end.
+// serve keeps a supervisor's deadlines, and waits for its end.
 func (k *keeper) serve(conn *os.File, peer proc.Process) {
 	defer func() { <-k.slots }()
 	defer conn.Close()
@@ -96,27 +146,20 @@ func (k *keeper) serve(conn *os.File, peer proc.Process) {
 		return
 	}
 	_ = conn.SetReadDeadline(time.Time{})
-	if register.Timeout > 0 {
-		timer := time.AfterFunc(register.Timeout+link.Grace, func() { k.kill(peer) })
-		defer timer.Stop()
-		if err := link.Send(conn, k.welcome); err == nil {
-			var done link.Done
-			if err := link.Receive(r, &done); err == nil {
-				timer.Stop()
-			}
-		}
-	} else {
-		_ = link.Send(conn, k.welcome)
+	if register.Session && peer.Parent == 0 {
+		defer k.enterSession(peer)()
 	}
-	for {
-		if _, err := r.ReadByte(); err != nil {
-			break
-		}
-	}
+	_ = link.Send(conn, k.welcome)
+	defer k.enter(conn)()
+	k.keepDeadlines(r, peer)
 	// What it left behind becomes ours a little after its descriptors are closed.
 	for wait := time.Millisecond; ; wait = min(2*wait, 100*time.Millisecond) {
-		same, err := k.fs.Same(peer)
-		if err == nil && !same {
+		same, err := k.lives(peer)
+		if err != nil {
+			k.fail(fmt.Errorf("looking for a supervisor: %w", err))
+			return
+		}
+		if !same {
 			break
 		}
 		time.Sleep(wait)
@@ -127,9 +170,81 @@ func (k *keeper) serve(conn *os.File, peer proc.Process) {
 	}
 }
 
-// kill ends a supervisor that has outlived its deadline, and thereby makes orphans of what it supervised.
+// keepDeadlines keeps the deadlines that a supervisor says, until its end.
+func (k *keeper) keepDeadlines(r *bufio.Reader, peer proc.Process) {
+	var timer *time.Timer
+	for {
+		var deadline link.Deadline
+		if err := link.Receive(r, &deadline); err != nil {
+			return // what is under way stays under way: only its end is what it waits for
+		}
+		if timer != nil {
+			timer.Stop()
+		}
+		if deadline.Timeout > 0 {
+			timer = time.AfterFunc(max(deadline.Timeout, deadline.Timeout+link.Grace), func() { k.kill(peer) })
+		}
+	}
+}
+
+// kill ends a supervisor that has outlived its deadline, and thereby makes orphans of what it supervised. Its session, if it has one, may have been
+// stopped together with it, and is to tell the host. Where it cannot be looked for, the sandbox ends.
 func (k *keeper) kill(peer proc.Process) {
-	if same, err := k.fs.Same(peer); err == nil && same {
-		_ = unix.Kill(peer.PID, unix.SIGKILL)
+	same, err := k.lives(peer)
+	if err != nil {
+		k.fail(fmt.Errorf("at a deadline: %w", err))
+		return
+	}
+	if same {
+		_ = unix.Kill(peer.PID, unix.SIGKILL) // another user's the host ends
+		if k.isSession(peer.Parent) {
+			_ = unix.Kill(peer.Parent, unix.SIGCONT)
+		}
+	}
+}
+
+// enterSession makes a session known until leave is called.
+func (k *keeper) enterSession(session proc.Process) (leave func()) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.sessions[session.PID] = session
+	return func() {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		if k.sessions[session.PID] == session {
+			delete(k.sessions, session.PID)
+		}
+	}
+}
+
+// enter keeps a connection at hand until leave is called, to tell who is at its end when the sandbox stops.
+func (k *keeper) enter(conn *os.File) (leave func()) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.stopping {
+		hangUp(conn)
+	}
+	k.conns[conn] = true
+	return func() {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		delete(k.conns, conn)
+	}
+}
+
+// tellAll tells supervisors and sessions that the sandbox stops: they then wait for no more commands.
+func (k *keeper) tellAll() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.stopping = true
+	for conn := range k.conns {
+		hangUp(conn)
+	}
+}
+
+// hangUp ends a connection towards its other end. What comes from there still comes.
+func hangUp(conn *os.File) {
+	if raw, err := conn.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) { _ = unix.Shutdown(int(fd), unix.SHUT_WR) })
 	}
 }

@@ -14,19 +14,19 @@ import (
 	"github.com/sandlot-dev/sandlot/guest/program/internal/proc"
 )
 
-// patience is how long a supervisor waits for the first process to come up and answer.
+// patience is how long one waits for the first process to come up and answer.
 const patience = 10 * time.Second
 
 // ErrNoAnswer says that the sandbox's first process does not answer.
 var ErrNoAnswer = errors.New("the sandbox's first process does not answer")
 
-// A Conn is a supervisor's connection. Its end is the supervisor's end, so it is never closed.
+// A Conn is a supervisor's or a session's connection. Its end is that process's end, so it is never closed.
 type Conn struct {
 	Welcome Welcome
 	file    *os.File
 }
 
-// Dial registers this process as a supervisor.
+// Dial registers this process.
 func Dial(fs *proc.FS, register Register) (*Conn, error) {
 	name, err := Name(fs)
 	if err != nil {
@@ -71,5 +71,8 @@ func dial(name string, register Register, until time.Time) (*Conn, error) {
 	return c, nil
 }
 
-// Done takes the deadline off.
-func (c *Conn) Done() { _ = Send(c.file, Done{}) }
+// Deadline says when the command that is about to start must have ended; 0: the command has.
+func (c *Conn) Deadline(timeout time.Duration) error { return Send(c.file, Deadline{timeout}) }
+
+// Stopping returns when the sandbox is being stopped.
+func (c *Conn) Stopping() { _, _ = c.file.Read(make([]byte, 1)) }

@@ -1,6 +1,6 @@
 //go:build linux
 
-// Package link is the connection between a supervisor and the sandbox's first process: an abstract unix socket.
+// Package link is the connection between a supervisor, or a session, and the sandbox's first process: an abstract unix socket.
 package link
 
 import (
@@ -15,21 +15,25 @@ import (
 	"github.com/sandlot-dev/sandlot/guest/program/internal/proc"
 )
 
-// Register is a supervisor's first message.
+// Register is the first message.
 type Register struct {
-	// Timeout is how long the exec may take from now. 0: as long as it likes.
-	Timeout time.Duration `json:"timeout"`
+	// Session says that whoever registers is no supervisor: it starts them.
+	Session bool `json:"session,omitempty"`
 }
 
-// Welcome is the answer: what the first process knows of the sandbox.
+// Welcome is the answer: what the first process knows of the sandbox. Nothing follows it but the connection's end, when the sandbox is
+// being stopped.
 type Welcome struct {
 	Dir []byte `json:"dir"` // the working directory, absolute
 	UID int    `json:"uid"`
 	GID int    `json:"gid"`
 }
 
-// Done is a supervisor's second message: its deadline is off.
-type Done struct{}
+// Deadline is a supervisor's message for each command: before it is started, and with 0 when it has ended.
+type Deadline struct {
+	// Timeout is how long the command may take from now. 0: as long as it likes.
+	Timeout time.Duration `json:"timeout"`
+}
 
 // Grace is what a supervisor gets beyond its deadline before it is killed.
 const Grace = 2 * time.Second

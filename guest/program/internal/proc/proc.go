@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -108,6 +109,18 @@ func (fs *FS) HasChildren(pid int) (bool, error) {
 	defer unix.Close(fd)
 	n, err := unix.Read(fd, make([]byte, 16))
 	return n > 0, err
+}
+
+// Args are the first words of a process's command line, as they were when it was started unless it has changed them.
+func (fs *FS) Args(pid int) []string {
+	fd, err := unix.Openat(int(fs.dir.Fd()), strconv.Itoa(pid)+"/cmdline", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil
+	}
+	defer unix.Close(fd)
+	var buf [1024]byte
+	n, _ := unix.Read(fd, buf[:])
+	return strings.Split(string(buf[:max(n, 0)]), "\x00")
 }
 
 // Link reads a symbolic link below /proc.

@@ -6,32 +6,32 @@ import (
 	"bufio"
 
 	"github.com/sandlot-dev/sandlot/guest/program/internal/archive"
-	"github.com/sandlot-dev/sandlot/guest/program/internal/link"
-	"github.com/sandlot-dev/sandlot/guest/program/internal/proc"
 	"github.com/sandlot-dev/sandlot/guest/wire"
 )
 
 // transfer serves a put or a get.
-func transfer(fs *proc.FS, h *host, request wire.Request) wire.Result {
-	conn, err := link.Dial(fs, link.Register{})
-	if err != nil {
-		return failed(wire.KindUnavailable, err)
-	}
+func (s *server) transfer(h *host, request wire.Request) wire.Result {
 	if err := archive.KeepPrivilege(); err != nil {
 		return failed(wire.KindOther, err)
 	}
+	over := make(chan struct{})
+	defer close(over)
 	go func() { // whoever waits for data shall not, once nobody wants the result
-		<-h.cancelled
-		h.data.abort()
+		select {
+		case <-h.cancelled:
+			h.data.abort()
+		case <-over:
+		}
 	}()
+	var err error
 	var done archive.Done
 	if request.Put != nil {
 		if err = h.data.open(); err == nil {
-			done, err = archive.Put(conn.Welcome, request.Put, h.data)
+			done, err = archive.Put(s.link.Welcome, request.Put, h.data)
 		}
 	} else {
 		out := bufio.NewWriterSize(&sender{h}, wire.MaxData)
-		if done, err = archive.Get(conn.Welcome, request.Get, out); err == nil {
+		if done, err = archive.Get(s.link.Welcome, request.Get, out); err == nil {
 			err = out.Flush()
 		}
 	}

@@ -13,8 +13,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/sandlot-dev/sandlot/guest/program/internal/link"
-	"github.com/sandlot-dev/sandlot/guest/program/internal/proc"
 	"github.com/sandlot-dev/sandlot/guest/wire"
 )
 
@@ -26,28 +24,35 @@ const (
 	exitSignal        = 128
 )
 
+// startedDelay is how long the host may take a command that has been started for one that has not.
+const startedDelay = 2 * time.Millisecond
+
 // childOOMScore is added to what the kernel thinks of a command's memory when it looks for something to kill.
 const childOOMScore = 500
 
 // A supervisor runs one command and everything that comes of it. It is a subreaper: whatever loses its parent becomes its child.
 type supervisor struct {
-	fs       *proc.FS
-	host     *host
-	children <-chan os.Signal // SIGCHLD
-	link     *link.Conn
-	empty    chan struct{} // closed when nothing is left; nil as long as nothing has been started
+	*server
+	host  *host
+	empty chan struct{} // closed when nothing is left; nil as long as nothing has been started
+	armed bool          // the first process keeps a deadline
 }
 
 // exec runs a command and says what became of it.
 func (s *supervisor) exec(request *wire.ExecRequest) wire.Result {
-	var err error
-	if s.link, err = link.Dial(s.fs, link.Register{Timeout: request.Timeout}); err != nil {
-		return failed(wire.KindUnavailable, err)
-	}
 	var deadline <-chan time.Time
 	if request.Timeout > 0 {
-		deadline = time.After(request.Timeout)
+		// The first process has it before there is a command that could do anything against that.
+		if err := s.link.Deadline(request.Timeout); err != nil {
+			return failed(wire.KindUnavailable, err)
+		}
+		s.armed = true
+		defer s.disarm()
+		timer := time.NewTimer(request.Timeout)
+		defer timer.Stop()
+		deadline = timer.C
 	}
+	defer func() { _ = os.Chdir("/") }() // do not hold the command's directory
 	if result, ok := enter(string(s.link.Welcome.Dir), string(request.Dir)); !ok {
 		return result
 	}
@@ -63,8 +68,8 @@ func (s *supervisor) exec(request *wire.ExecRequest) wire.Result {
 	if err != nil {
 		return failed(wire.KindOther, err)
 	}
-	_ = s.host.w.Write(wire.TypeStarted, nil) // before the command can do anything to us
-	ooms := oomCounter{oomKills()}
+	s.host.w.Defer(wire.TypeStarted, startedDelay) // in one write with what comes of a short command
+	before := s.ooms.read()
 	leader, err := start(path, request.Argv, env, streams)
 	streams.started(err == nil)
 	if err != nil {
@@ -72,17 +77,25 @@ func (s *supervisor) exec(request *wire.ExecRequest) wire.Result {
 	}
 	ended := s.reap(leader)
 	_ = os.WriteFile("/proc/"+strconv.Itoa(leader)+"/oom_score_adj", []byte(strconv.Itoa(childOOMScore)), 0)
-	_ = os.Chdir("/") // do not hold the command's directory
+	_ = os.Chdir("/")
 	streams.run()
 
-	result := s.wait(ended, deadline, streams, ooms)
-	s.link.Done()
+	result := s.wait(ended, deadline, streams, before)
+	s.disarm() // what is still to come takes as long as the host takes to read it
 	result.Held = streams.drain() && !result.Left
 	return result
 }
 
+// disarm takes the deadline off.
+func (s *supervisor) disarm() {
+	if s.armed {
+		s.armed = false
+		_ = s.link.Deadline(0)
+	}
+}
+
 // wait waits for the leader's end, or makes it.
-func (s *supervisor) wait(ended <-chan unix.WaitStatus, deadline <-chan time.Time, streams *streams, ooms oomCounter) (result wire.Result) {
+func (s *supervisor) wait(ended <-chan unix.WaitStatus, deadline <-chan time.Time, streams *streams, oomsBefore int) (result wire.Result) {
 	for {
 		select {
 		case status := <-ended:
@@ -90,7 +103,7 @@ func (s *supervisor) wait(ended <-chan unix.WaitStatus, deadline <-chan time.Tim
 				return wire.Result{Exit: status.ExitStatus()}
 			}
 			killed := status.Signal() == unix.SIGKILL
-			return wire.Result{Exit: exitSignal + int(status.Signal()), Signal: int(status.Signal()), OOM: killed && ooms.grew()}
+			return wire.Result{Exit: exitSignal + int(status.Signal()), Signal: int(status.Signal()), OOM: killed && s.ooms.read() > oomsBefore}
 		case size := <-s.host.resize:
 			streams.resize(size)
 			continue
@@ -130,21 +143,42 @@ func (s *supervisor) reap(leader int) <-chan unix.WaitStatus {
 	ended := make(chan unix.WaitStatus, 1)
 	s.empty = make(chan struct{})
 	go func() {
-		defer close(s.empty)
+		tell := func() {}
 		for {
 			var status unix.WaitStatus
 			pid, err := unix.Wait4(-1, &status, unix.WNOHANG|unix.WALL, nil)
+			if err == unix.ECHILD {
+				close(s.empty)
+			}
+			tell() // only now, so that whoever hears of the leader's end can see whether anything is left
+			tell = func() {}
 			switch {
 			case err == unix.ECHILD:
 				return
 			case pid == 0:
 				<-s.children
 			case pid == leader:
-				ended <- status
+				tell = func() { ended <- status }
 			}
 		}
 	}()
 	return ended
+}
+
+// clean says whether nothing is left of a command that has ended by itself.
+func (s *supervisor) clean(result wire.Result) bool {
+	if result.Held || result.Left || result.TimedOut || result.Cancelled {
+		return false
+	}
+	if s.empty == nil {
+		return true
+	}
+	select {
+	case <-s.empty:
+		return true
+	default:
+		return false
+	}
 }
 
 // stay waits until nothing is left of what was started: only we can end it when that is wanted.

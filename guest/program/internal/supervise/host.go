@@ -17,51 +17,39 @@ type host struct {
 	resize chan wire.Size
 	// cancelled is closed when the host wants the end and a result, gone when there is no host any more. What breaks the
 	// protocol is no host.
-	cancelled, gone chan struct{}
-	goneOnce        sync.Once
+	cancelled, gone         chan struct{}
+	cancelledOnce, goneOnce sync.Once
 }
 
-func newHost(r *wire.Reader, w *wire.Writer) *host {
+func newHost(w *wire.Writer) *host {
 	h := &host{w: w, resize: make(chan wire.Size, 1), cancelled: make(chan struct{}), gone: make(chan struct{})}
 	h.data = newInbox(w)
-	go h.listen(r)
 	return h
 }
 
-func (h *host) listen(r *wire.Reader) {
-	defer h.lost()
-	isCancelled := false
-	for {
-		typ, payload, err := r.Next()
+// take takes a frame. False: it does not belong there.
+func (h *host) take(typ wire.Type, payload []byte) bool {
+	switch typ {
+	case wire.TypeData:
+		return h.data.put(payload)
+	case wire.TypeEOF:
+		h.data.end()
+	case wire.TypeResize:
+		size, err := wire.ParseResize(payload)
 		if err != nil {
-			return
+			return false
 		}
-		switch typ {
-		case wire.TypeData:
-			if !h.data.put(payload) {
-				return
-			}
-		case wire.TypeEOF:
-			h.data.end()
-		case wire.TypeResize:
-			size, err := wire.ParseResize(payload)
-			if err != nil {
-				return
-			}
-			select {
-			case <-h.resize:
-			default:
-			}
-			h.resize <- size
-		case wire.TypeCancel:
-			if !isCancelled {
-				close(h.cancelled)
-			}
-			isCancelled = true
+		select {
+		case <-h.resize:
 		default:
-			return
 		}
+		h.resize <- size
+	case wire.TypeCancel:
+		h.cancelledOnce.Do(func() { close(h.cancelled) })
+	default:
+		return false
 	}
+	return true
 }
 
 // lost says that the host is gone.

@@ -62,10 +62,11 @@ func TestInbox(t *testing.T) {
 	}
 }
 
-// Whatever a host sends, listening to it ends, and the data ends too.
+// Whatever a host sends, listening to it ends, and so do the data of what it asked for.
 func FuzzListen(f *testing.F) {
 	var good bytes.Buffer
 	w := wire.NewWriter(&good)
+	_ = w.WriteRequest(wire.Request{Exec: &wire.ExecRequest{Argv: [][]byte{[]byte("a")}}})
 	_ = w.Write(wire.TypeData, []byte("data"))
 	_ = w.WriteResize(wire.Size{Rows: 1, Cols: 2})
 	_ = w.WriteResize(wire.Size{Rows: 3, Cols: 4})
@@ -74,10 +75,43 @@ func FuzzListen(f *testing.F) {
 	_ = w.Write(wire.TypeEOF, nil)
 	f.Add(good.Bytes())
 	f.Fuzz(func(t *testing.T, stream []byte) {
-		h := newHost(wire.NewReader(bytes.NewReader(stream)), wire.NewWriter(io.Discard))
-		<-h.gone
-		if n, err := io.Copy(io.Discard, h.data); n > int64(len(stream)) || err != nil && err != io.ErrUnexpectedEOF {
-			t.Errorf("%d bytes of data, %v", n, err)
+		c := newChannel(nil, nil)
+		c.w = wire.NewWriter(io.Discard)
+		c.listen(wire.NewReader(bytes.NewReader(stream)))
+		select {
+		case next := <-c.requests:
+			<-next.host.gone
+			if n, err := io.Copy(io.Discard, next.host.data); n > int64(len(stream)) || err != nil && err != io.ErrUnexpectedEOF {
+				t.Errorf("%d bytes of data, %v", n, err)
+			}
+		default:
 		}
 	})
+}
+
+// What a host sent for a request before it knew of its end is not taken for the next one's.
+func TestLateFrames(t *testing.T) {
+	r, out := io.Pipe()
+	c := newChannel(nil, nil)
+	c.w = wire.NewWriter(io.Discard)
+	go c.listen(wire.NewReader(r))
+	w := wire.NewWriter(out)
+	ask := wire.Request{Exec: &wire.ExecRequest{Argv: [][]byte{[]byte("a")}}}
+	for i := range 3 {
+		if err := w.WriteRequest(ask); err != nil {
+			t.Fatal(err)
+		}
+		next := <-c.requests
+		_ = w.Write(wire.TypeData, []byte{byte('0' + i)})
+		got := make([]byte, 1)
+		if _, err := io.ReadFull(next.host.data, got); err != nil || got[0] != byte('0'+i) {
+			t.Fatalf("request %d got %q, %v", i, got, err)
+		}
+		c.finish(func(*host) {})
+		_ = w.Write(wire.TypeData, []byte("late"))
+		_ = w.Write(wire.TypeCancel, nil)
+		_ = w.Write(wire.TypeEOF, nil)
+	}
+	out.Close()
+	<-c.gone
 }

@@ -18,16 +18,21 @@ import (
 // keeperPID is the sandbox's first process, which gets what has lost its supervisor.
 const keeperPID = 1
 
-// Kill ends a supervisor, what it supervises, and everything else that has lost its own. It needs every capability, or the user that all of it runs as,
-// and returns nil when nothing of it is left. A pid of 0, or of a process that is gone, ends only what is left over.
-func Kill(arg string) error {
+// Kill ends supervisors, what they supervise, and everything else that has lost its own. It needs every capability, or the user that all of it runs as,
+// and returns nil when nothing of it is left. A pid of 0, or of a process that is gone, ends only what is left over. Sessions that were stopped
+// go on.
+func Kill(args []string) error {
 	if err := self.Harden(); err != nil {
 		return err
 	}
 	self.CatchSignals()
-	pid, err := strconv.Atoi(arg)
-	if err != nil || pid < 0 {
-		return fmt.Errorf("%q is no process id", arg)
+	var pids []int
+	for _, arg := range args {
+		pid, err := strconv.Atoi(arg)
+		if err != nil || pid < 0 {
+			return fmt.Errorf("%q is no process id", arg)
+		}
+		pids = append(pids, pid)
 	}
 	fs, err := proc.Open()
 	if err != nil {
@@ -35,16 +40,59 @@ func Kill(arg string) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), killTime)
 	defer cancel()
-	target, err := fs.Get(pid)
-	if err == nil && target.Alive {
-		if target.Parent != 0 || pid == keeperPID {
-			return fmt.Errorf("process %d is no supervisor", pid)
-		}
-		if err := killSupervisor(ctx, fs, target); err != nil {
+	for _, pid := range pids {
+		if err := killTarget(ctx, fs, pid); err != nil {
 			return err
 		}
 	}
+	wakeSessions(fs)
 	return fs.KillBelow(ctx, keeperPID, func() (bool, error) { return fs.HasChildren(keeperPID) })
+}
+
+// killTarget ends a supervisor, or a session. An orphan, which is one whose session has ended, the first process has.
+func killTarget(ctx context.Context, fs *proc.FS, pid int) error {
+	refused := fmt.Errorf("process %d is no supervisor", pid)
+	if pid == keeperPID {
+		return refused
+	}
+	for {
+		target, err := fs.Get(pid)
+		if err != nil || !target.Alive || target.Parent == keeperPID {
+			return nil
+		}
+		if target.Parent == 0 || isSession(fs, target.Parent) {
+			return killSupervisor(ctx, fs, target)
+		}
+		if parent, err := fs.Get(target.Parent); err == nil && parent.Alive {
+			return refused
+		}
+		select { // it is just losing its parent
+		case <-ctx.Done():
+			return refused
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
+// isSession says whether a process is a session. Only the engine starts processes whose parent is outside of the sandbox, so their command
+// lines are true.
+func isSession(fs *proc.FS, pid int) bool {
+	p, err := fs.Get(pid)
+	if err != nil || p.Parent != 0 || pid == keeperPID {
+		return false
+	}
+	args := fs.Args(pid)
+	return len(args) > 1 && args[1] == "session"
+}
+
+// wakeSessions lets sessions go on that a command has stopped.
+func wakeSessions(fs *proc.FS) {
+	all, _ := fs.All()
+	for _, p := range all {
+		if p.Parent == 0 && isSession(fs, p.PID) {
+			_ = unix.Kill(p.PID, unix.SIGCONT)
+		}
+	}
 }
 
 // killSupervisor makes orphans of what it supervises: the first process adopts them.

@@ -10,14 +10,38 @@ import (
 	"strings"
 )
 
-// An oomCounter knows how often the kernel had killed for want of memory when the command began.
-type oomCounter struct{ before int }
+// An oomCounter tells how often the kernel has killed something of the sandbox for want of memory.
+type oomCounter struct {
+	file   *os.File // stays open
+	looked bool
+}
 
-func (c oomCounter) grew() bool { return oomKills() > c.before }
+// read gives 0 where the kernel does not say.
+func (c *oomCounter) read() int {
+	if !c.looked {
+		c.looked, c.file = true, openOOMKills()
+	}
+	if c.file == nil {
+		return 0
+	}
+	var buf [1024]byte
+	n, _ := c.file.ReadAt(buf[:], 0)
+	kills, _ := parseOOMKills(string(buf[:max(n, 0)]))
+	return kills
+}
 
-// oomKills is how often the kernel has killed something of the sandbox for want of memory, 0 where it does not say: engines mount the
-// sandbox's own control group, or with cgroup v2 all of them.
-func oomKills() int {
+func parseOOMKills(text string) (kills int, ok bool) {
+	for line := range strings.Lines(text) {
+		if count, ok := strings.CutPrefix(line, "oom_kill "); ok {
+			kills, err := strconv.Atoi(strings.TrimSpace(count))
+			return kills, err == nil
+		}
+	}
+	return 0, false
+}
+
+// openOOMKills finds where the kernel says it: engines mount the sandbox's own control group, or with cgroup v2 all of them.
+func openOOMKills() *os.File {
 	const root = "/sys/fs/cgroup"
 	files := []string{root + "/memory.events", root + "/memory/memory.oom_control"}
 	if groups, err := os.ReadFile("/proc/self/cgroup"); err == nil {
@@ -27,19 +51,19 @@ func oomKills() int {
 			}
 		}
 	}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
+	for _, name := range files {
+		text, err := os.ReadFile(name)
 		if err != nil {
 			continue
 		}
-		for line := range strings.Lines(string(text)) {
-			if count, ok := strings.CutPrefix(line, "oom_kill "); ok {
-				n, _ := strconv.Atoi(strings.TrimSpace(count))
-				return n
-			}
+		if _, ok := parseOOMKills(string(text)); !ok {
+			continue
+		}
+		if file, err := os.Open(name); err == nil {
+			return file
 		}
 	}
-	return 0
+	return nil
 }
 
 // shrink gives memory back before a long wait.

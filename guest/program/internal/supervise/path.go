@@ -3,6 +3,7 @@
 package supervise
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -30,7 +31,13 @@ func environment(own []string, request *wire.ExecRequest) []string {
 	if request.TTY {
 		add("TERM=xterm")
 	}
+	if name, err := os.Hostname(); err == nil {
+		add("HOSTNAME=" + name) // Docker says it to every command, Podman to some
+	}
 	for _, entry := range own {
+		if entry == "HOME=" {
+			entry += "/" // a user without a home: Podman leaves it empty, Docker does not
+		}
 		add(entry)
 	}
 	for _, entry := range request.Env {

@@ -1,17 +1,16 @@
 //go:build linux
 
-// Package supervise is the guest's side of a channel: it serves one request that comes over the standard streams.
+// Package supervise is the guest's side of a channel: it serves the requests that come over the standard streams.
 package supervise
 
 import (
-	"bufio"
-	"errors"
 	"fmt"
 	"os"
-	"time"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/sandlot-dev/sandlot/guest/program/internal/link"
 	"github.com/sandlot-dev/sandlot/guest/program/internal/proc"
 	"github.com/sandlot-dev/sandlot/guest/program/internal/self"
 	"github.com/sandlot-dev/sandlot/guest/wire"
@@ -20,97 +19,148 @@ import (
 // threads is how many threads, at least, can be blocked in the kernel at once.
 const threads = 3
 
-// lingerTime is how long the host has for hanging up when it has the result.
-const lingerTime = 2 * time.Second
+// A server serves requests, one at a time.
+type server struct {
+	fs       *proc.FS
+	children <-chan os.Signal // SIGCHLD
+	link     *link.Conn
+	channel  *channel
+	// many says that another request may follow one of which nothing is left; stopping that none is to follow after all.
+	many     bool
+	stopping atomic.Bool
+	limits   self.Limits
+	ooms     oomCounter
+}
 
 // Run serves one request, and stays for as long as anything lives that it started.
 func Run() error {
-	if err := self.Harden(); err != nil {
-		return err
-	}
-	children := self.CatchSignals()
-	if err := self.KeepThreads(threads); err != nil {
-		return err
-	}
-	fs, err := proc.Open()
+	s, err := newServer()
 	if err != nil {
 		return err
 	}
-	in, out, err := channel()
-	if err != nil {
-		return err
-	}
-	w := wire.NewWriter(out)
-	_ = w.WriteJSON(wire.TypeHello, wire.Hello{Sandlot: wire.Version, PID: os.Getpid()})
-	r := wire.NewReader(bufio.NewReaderSize(in, 32<<10))
-	request, err := r.ReadRequest()
-	if err != nil { // from here on, a host that is gone is no error
-		_ = w.WriteResult(failed(wire.KindInvalid, err))
-		return nil
-	}
-	host := newHost(r, w)
-	switch {
-	case request.Exec != nil:
-		s := &supervisor{fs: fs, host: host, children: children}
-		result := s.exec(request.Exec)
-		_ = w.WriteResult(result)
-		hangUp(host, in, out)
-		if !result.Left { // else the first process shall try
-			s.stay()
+	s.channel.hello(wire.Hello{Sandlot: wire.Version, PID: os.Getpid()})
+	var dialErr error
+	s.link, dialErr = link.Dial(s.fs, link.Register{})
+	select {
+	case <-s.channel.gone:
+	case next := <-s.channel.requests:
+		if dialErr != nil {
+			next.err = nil
+			_ = s.channel.w.WriteResult(failed(wire.KindUnavailable, dialErr))
+			s.channel.hangUp()
+			return nil
 		}
-	default:
-		_ = w.WriteResult(transfer(fs, host, request))
-		hangUp(host, in, out)
+		s.serve(next)
 	}
 	return nil
 }
 
-// hangUp closes the channel. What is on its way to us must be taken until the host has the result: an engine whose write fails gives up
-// reading, too.
-func hangUp(host *host, in, out *os.File) {
-	out.Close()
-	select {
-	case <-host.gone:
-	case <-time.After(lingerTime):
+// Work serves one request after the other for a session, which has started it. It ends, and stays for what it started, after one of which anything is left.
+func Work() error {
+	s, err := newServer()
+	if err != nil {
+		return err
 	}
-	in.Close()
+	s.many = true
+	if s.link, err = link.Dial(s.fs, link.Register{}); err != nil {
+		return err
+	}
+	if err := unix.Chdir("/"); err != nil {
+		return err
+	}
+	stop := make(chan struct{})
+	go func() {
+		s.link.Stopping()
+		s.stopping.Store(true)
+		close(stop)
+	}()
+	s.limits = self.CurrentLimits()
+	s.channel.hello(wire.Hello{Sandlot: wire.Version, PID: os.Getpid(), Session: os.Getppid()})
+	for {
+		select {
+		case <-s.channel.gone:
+			return nil
+		case <-stop:
+			return nil
+		case next := <-s.channel.requests:
+			if again := s.serve(next); !again {
+				return nil
+			}
+		}
+	}
+}
+
+func newServer() (*server, error) {
+	if err := self.Harden(); err != nil {
+		return nil, err
+	}
+	s := &server{children: self.CatchSignals()}
+	if err := self.KeepThreads(threads); err != nil {
+		return nil, err
+	}
+	var err error
+	if s.fs, err = proc.Open(); err != nil {
+		return nil, err
+	}
+	in, out, err := self.TakeStdio()
+	if err != nil {
+		return nil, err
+	}
+	s.channel = newChannel(in, out)
+	return s, nil
+}
+
+// serve serves a request, and says whether we are as new.
+func (s *server) serve(next request) (again bool) {
+	defer next.host.data.abort() // whoever still waits for it
+	if next.Dial != nil {
+		next.err = fmt.Errorf("%w: a dial where a command or an archive belongs", wire.ErrFrame)
+	}
+	if next.err != nil { // a host that is gone is no error
+		s.answer(failed(wire.KindInvalid, next.err))
+		s.channel.hangUp()
+		return false
+	}
+	if next.Exec == nil {
+		result := s.transfer(next.host, next.Request)
+		result.Again = s.many && !s.stopping.Load() && s.limits == self.CurrentLimits()
+		s.answer(result)
+		if !result.Again {
+			s.channel.hangUp()
+		}
+		return result.Again
+	}
+	e := &supervisor{server: s, host: next.host}
+	result := e.exec(next.Exec)
+	result.Again = s.many && e.clean(result) && !s.stopping.Load() && s.limits == self.CurrentLimits()
+	s.answer(result)
+	if result.Again {
+		return true
+	}
+	s.channel.hangUp()
+	if !result.Left { // else the first process shall try
+		e.stay()
+	}
+	return false
+}
+
+// answer ends a request. When the host has the result, it may send another one.
+func (s *server) answer(result wire.Result) {
+	s.channel.finish(func(*host) {})
+	_ = s.channel.w.WriteResult(result)
+}
+
+// closeWrite closes a file, or the half of it that is written to: a socket is both halves.
+func closeWrite(f *os.File) {
+	raw, err := f.SyscallConn()
+	if err == nil {
+		_ = raw.Control(func(fd uintptr) { err = unix.Shutdown(int(fd), unix.SHUT_WR) })
+	}
+	if err != nil {
+		f.Close()
+	}
 }
 
 func failed(kind wire.Kind, err error) wire.Result {
 	return wire.Result{Failure: &wire.Failure{Kind: kind, Message: err.Error()}}
-}
-
-// channel moves the channel off the descriptors 0 and 1. Go ends the process that writes to a broken pipe at 1; and a supervisor that stays behind must not
-// hold the channel open.
-func channel() (in, out *os.File, err error) {
-	if in, err = move(0, "stdin"); err != nil {
-		return nil, nil, err
-	}
-	if out, err = move(1, "stdout"); err != nil {
-		return nil, nil, err
-	}
-	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, nil, fmt.Errorf("/dev/null: %w", err)
-	}
-	defer unix.Close(null)
-	return in, out, errors.Join(unix.Dup3(null, 0, 0), unix.Dup3(null, 1, 0))
-}
-
-// move duplicates a descriptor. Pipes and sockets, whose ends are ours alone, are made non-blocking: then waiting for them takes no thread.
-func move(fd int, name string) (*os.File, error) {
-	moved, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3)
-	if err != nil {
-		return nil, err
-	}
-	var st unix.Stat_t
-	if err := unix.Fstat(moved, &st); err != nil {
-		return nil, err
-	}
-	if t := st.Mode & unix.S_IFMT; t == unix.S_IFIFO || t == unix.S_IFSOCK {
-		if err := unix.SetNonblock(moved, true); err != nil {
-			return nil, err
-		}
-	}
-	return os.NewFile(uintptr(moved), name), nil
 }
