@@ -15,7 +15,6 @@ import (
 )
 
 func main() {
-	writableRoot()
 	if err := run(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "sandlot guest:", err)
 		os.Exit(1)

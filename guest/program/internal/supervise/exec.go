@@ -53,6 +53,7 @@ func (s *supervisor) exec(request *wire.ExecRequest) wire.Result {
 		deadline = timer.C
 	}
 	defer func() { _ = os.Chdir("/") }() // do not hold the command's directory
+	writableRoot()
 	if result, ok := enter(string(s.link.Welcome.Dir), string(request.Dir)); !ok {
 		return result
 	}
