@@ -21,7 +21,7 @@ import (
 )
 
 // Build implements engine.API, with the daemon's classic builder, which every daemon has.
-func (a *api) Build(ctx context.Context, buildContext io.Reader, opts runtime.BuildOptions) (string, error) {
+func (a *api) Build(ctx context.Context, buildContext io.ReadSeeker, opts runtime.BuildOptions) (string, error) {
 	ctx, cancel := context.WithCancel(ctx) // ends the build where reading its log ends early
 	defer cancel()
 	request := build.ImageBuildOptions{

@@ -16,8 +16,8 @@ import (
 type API interface {
 	// Info describes the engine and its capabilities. It is called once per Runtime and kept.
 	Info(ctx context.Context) (runtime.Info, error)
-	// Build is runtime.Build, options already checked, Dockerfile set.
-	Build(ctx context.Context, buildContext io.Reader, opts runtime.BuildOptions) (imageID string, err error)
+	// Build is runtime.Build, options already checked, Dockerfile set. It may close buildContext, and read it more than once.
+	Build(ctx context.Context, buildContext io.ReadSeeker, opts runtime.BuildOptions) (imageID string, err error)
 	// Create creates a container from spec and nothing else: no defaults of its own. ErrImageNotFound, ErrAlreadyExists (the name),
 	// ErrNotFound (the network), ErrInvalid.
 	Create(ctx context.Context, spec Spec) (id string, warnings []string, err error)

@@ -343,7 +343,7 @@ func (f *fake) Exists(ctx context.Context, id, name string) (bool, error) {
 	return f.volumeAt(c, path.Dir(name))[path.Base(name)] != nil || name == "/there", nil
 }
 
-func (f *fake) Build(ctx context.Context, r io.Reader, opts runtime.BuildOptions) (string, error) {
+func (f *fake) Build(ctx context.Context, r io.ReadSeeker, opts runtime.BuildOptions) (string, error) {
 	size, err := io.Copy(io.Discard, r)
 	f.note("build %s %d", opts.Dockerfile, size)
 	return "sha256:1", err

@@ -3,6 +3,7 @@ package podman
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -24,8 +25,34 @@ var badBuild = []string{
 	"no contents in",
 }
 
-// Build runs the Dockerfile's steps in networks of their own: without nsoptions Podman runs them in the host's.
-func (a *api) Build(ctx context.Context, buildContext io.Reader, opts runtime.BuildOptions) (string, error) {
+// killedStep is what Podman before 4.6 says when it has killed a step by itself: it asks the kernel to end the step with the thread that started
+// it, and threads of a busy service end (https://github.com/containers/podman/issues/17918). A step that ran out of memory reads otherwise.
+const killedStep = "while running runtime: signal: killed"
+
+// buildTries is how many builds in a row may lose a step that way. What was built before that step is in the cache.
+const buildTries = 4
+
+// Build builds an image, again where Podman itself killed a step.
+func (a *api) Build(ctx context.Context, buildContext io.ReadSeeker, opts runtime.BuildOptions) (string, error) {
+	for try := 1; ; try++ {
+		id, err := a.buildOnce(ctx, io.NopCloser(buildContext), opts)
+		var failed *runtime.Error
+		if try == buildTries || !errors.As(err, &failed) || !strings.HasSuffix(failed.Message, killedStep) {
+			return id, err
+		}
+		if _, err := buildContext.Seek(0, io.SeekStart); err != nil {
+			return "", &runtime.Error{Message: "reading the build context again", Err: err}
+		}
+		if opts.Log != nil {
+			if _, err := io.WriteString(opts.Log, "--> Podman killed this step by itself; building again\n"); err != nil {
+				return "", logFailure(err)
+			}
+		}
+	}
+}
+
+// buildOnce runs the Dockerfile's steps in networks of their own: without nsoptions Podman runs them in the host's.
+func (a *api) buildOnce(ctx context.Context, buildContext io.Reader, opts runtime.BuildOptions) (string, error) {
 	query := url.Values{
 		// With "./" it can be neither JSON nor an address, which this option may be as well.
 		"dockerfile": {"./" + opts.Dockerfile}, "target": {opts.Target},
@@ -82,10 +109,14 @@ func (a *api) follow(ctx context.Context, body io.Reader, log io.Writer) (string
 		tail = tail[max(0, len(tail)-logTail):]
 		if log != nil {
 			if _, err := io.WriteString(log, line.Stream); err != nil {
-				return "", &runtime.Error{Message: "the build's log could not be written", Err: err}
+				return "", logFailure(err)
 			}
 		}
 	}
+}
+
+func logFailure(err error) error {
+	return &runtime.Error{Message: "the build's log could not be written", Err: err}
 }
 
 // buildFailure tells a build that could not begin from one that failed on the way, whose log has a step.

@@ -182,6 +182,38 @@ func TestBuildStreamsThatEndTooSoon(t *testing.T) {
 	}
 }
 
+func TestBuildAgainWhereItsStepWasKilled(t *testing.T) {
+	id := strings.Repeat("0123456789abcdef", 4)
+	for name, c := range map[string]struct{ killed, builds int }{
+		"once": {1, 2}, "as often as it is tried": {buildTries - 1, buildTries}, "each time": {buildTries, buildTries},
+	} {
+		t.Run(name, func(t *testing.T) {
+			builds := 0
+			a, _ := fakeService(t, func(w http.ResponseWriter, r *http.Request) {
+				if body, _ := io.ReadAll(r.Body); string(body) != "the context" {
+					t.Errorf("build %d got the context %q", builds, body)
+				}
+				if builds++; builds > c.killed {
+					io.WriteString(w, `{"stream":"STEP 1/1: RUN x\n"}{"stream":"`+id+`\n"}`)
+					return
+				}
+				io.WriteString(w, `{"stream":"STEP 1/1: RUN x\n"}{"error":"building at STEP \"RUN x\": `+killedStep+`\n"}`)
+			})
+			var log strings.Builder
+			got, err := a.Build(t.Context(), strings.NewReader("the context"), runtime.BuildOptions{Dockerfile: "Dockerfile", Log: &log})
+			switch {
+			case c.killed == buildTries && !errors.Is(err, runtime.ErrBuildFailed):
+				t.Errorf("got %v, want ErrBuildFailed", err)
+			case c.killed < buildTries && (err != nil || got != "sha256:"+id):
+				t.Errorf("got %q, %v", got, err)
+			}
+			if builds != c.builds || strings.Count(log.String(), "building again") != c.builds-1 {
+				t.Errorf("%d builds, want %d; log: %s", builds, c.builds, log.String())
+			}
+		})
+	}
+}
+
 func TestPullAnswers(t *testing.T) {
 	for message, kind := range map[string]error{
 		"initializing source docker://docker.io/x/y:1: reading manifest 1 in docker.io/x/y: manifest unknown":                                       runtime.ErrImageNotFound,

@@ -91,7 +91,7 @@ func TestImageNames(t *testing.T) {
 	}
 }
 
-func dockerfile(t *testing.T, text string) io.Reader {
+func dockerfile(t *testing.T, text string) io.ReadSeeker {
 	t.Helper()
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
@@ -102,7 +102,7 @@ func dockerfile(t *testing.T, text string) io.Reader {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return &b
+	return bytes.NewReader(b.Bytes())
 }
 
 // TestNamesThatAreAsked lists the names under which an image is looked for, none of which leaves anything to registries.conf.

@@ -85,7 +85,7 @@ var boxProgram = sync.OnceValues(func() ([]byte, error) {
 })
 
 // archive makes a tar of name, content pairs. Names that end in "/" are directories.
-func archive(t *testing.T, pairs ...string) io.Reader {
+func archive(t *testing.T, pairs ...string) io.ReadSeeker {
 	t.Helper()
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
@@ -104,7 +104,7 @@ func archive(t *testing.T, pairs ...string) io.Reader {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return &b
+	return bytes.NewReader(b.Bytes())
 }
 
 var imageID = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
@@ -123,7 +123,7 @@ VOLUME /image/volume
 LABEL from=image
 `
 
-func boxContext(t *testing.T, dockerfile string) io.Reader {
+func boxContext(t *testing.T, dockerfile string) io.ReadSeeker {
 	t.Helper()
 	box, err := boxProgram()
 	if err != nil {

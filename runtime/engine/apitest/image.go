@@ -13,7 +13,7 @@ import (
 
 func testBuild(t *testing.T, a *driver, _ string) {
 	ctx := t.Context()
-	build := func(t *testing.T, r io.Reader, opts runtime.BuildOptions) (string, string, error) {
+	build := func(t *testing.T, r io.ReadSeeker, opts runtime.BuildOptions) (string, string, error) {
 		t.Helper()
 		if opts.Dockerfile == "" {
 			opts.Dockerfile = "Dockerfile"
@@ -61,7 +61,7 @@ func testBuild(t *testing.T, a *driver, _ string) {
 		}
 	})
 	for name, c := range map[string]struct {
-		context io.Reader
+		context io.ReadSeeker
 		opts    runtime.BuildOptions
 		kind    error
 		words   string
