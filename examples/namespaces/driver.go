@@ -82,7 +82,7 @@ func (a *api) Info(context.Context) (runtime.Info, error) {
 }
 
 // Build implements engine.API. Package engine does not call it without the capability.
-func (a *api) Build(context.Context, io.Reader, runtime.BuildOptions) (string, error) {
+func (a *api) Build(context.Context, io.ReadSeeker, runtime.BuildOptions) (string, error) {
 	return "", unsupported("building images")
 }
 
