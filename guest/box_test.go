@@ -87,6 +87,7 @@ var (
 
 	asRoot  = []string{"setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "--"}
 	asUser  = []string{"setpriv", "--reuid=12345", "--regid=12345", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "--"}
+	asBomb  = []string{"setpriv", "--reuid=12347", "--regid=12347", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "--"}
 	asOther = []string{"setpriv", "--reuid=12346", "--regid=12346", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "--"}
 )
 
@@ -115,7 +116,7 @@ func newBox(t *testing.T, as []string, dir string) *box {
 	args := append([]string{"--fork", "--pid", "--mount-proc", "--"}, as...)
 	cmd := exec.Command("unshare", append(args, program, "init", dir)...)
 	b := &box{t: t, as: as}
-	cmd.Stderr = &b.said
+	cmd.Stderr, cmd.SysProcAttr = &b.said, ownSession()
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("unshare: %v (install util-linux)", err)
 	}
@@ -138,6 +139,10 @@ func newBox(t *testing.T, as []string, dir string) *box {
 		time.Sleep(time.Millisecond)
 	}
 }
+
+// ownSession is what engines give the processes that they start. The kernel shares the processor out between sessions: in one with all other tests,
+// the first process would get next to nothing as long as a fork bomb with hundreds of sessions goes on.
+func ownSession() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
 
 // enter starts a process in the box whose parent is outside, as an engine's exec is.
 func (b *box) enter(cmd *exec.Cmd) error {
@@ -168,7 +173,7 @@ func (b *box) enter(cmd *exec.Cmd) error {
 func (b *box) engineExec(argv ...string) (string, error) {
 	var out bytes.Buffer
 	cmd := exec.Command(argv[0], argv[1:]...)
-	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = &out, &out, ownSession()
 	if err := b.enter(cmd); err != nil {
 		return "", err
 	}
@@ -187,7 +192,7 @@ func (b *box) start(as []string, args ...string) *pipeChannel {
 	b.t.Helper()
 	argv := append(append(as[:len(as):len(as)], program), args...)
 	ch := &pipeChannel{cmd: exec.Command(argv[0], argv[1:]...), ended: make(chan struct{})}
-	ch.cmd.Dir, ch.cmd.Stderr = "/", &b.said
+	ch.cmd.Dir, ch.cmd.Stderr, ch.cmd.SysProcAttr = "/", &b.said, ownSession()
 	in, err := ch.cmd.StdinPipe()
 	if err != nil {
 		b.t.Fatal(err)

@@ -31,14 +31,15 @@ func failure(f *wire.Failure) error {
 	return err
 }
 
-// printable takes out of a guest's text, which may quote the sandbox's file names, what a terminal could act on.
+// printable is the first line of a guest's text, which may quote the sandbox's file names, without what a terminal could act on.
 func printable(text string) string {
+	text, _, _ = strings.Cut(strings.TrimSpace(text), "\n")
 	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) || r == '\n' || r == '\t' {
+		if unicode.IsPrint(r) || r == '\t' {
 			return r
 		}
 		return unicode.ReplacementChar
-	}, strings.TrimSpace(text))
+	}, text)
 }
 
 func invalid(format string, args ...any) error {

@@ -16,8 +16,10 @@ import (
 const (
 	// surely is how long a guest that has been heard of is taken to be there.
 	surely = 20 * time.Millisecond
-	// keepIdle is how many idle lanes stay for good, and idleTime how long others do.
+	// keepIdle is how many idle lanes stay for good, and idleTime how long others do. Beyond maxIdle they end at once: each is worth eight
+	// processes of the sandbox's limit.
 	keepIdle = 1
+	maxIdle  = 16
 	idleTime = 5 * time.Second
 )
 
@@ -248,7 +250,7 @@ func (s *Session) putBack(l *lane) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.heard = time.Now()
-	if s.closed || l.stream.Ended() {
+	if s.closed || l.stream.Ended() || len(s.idle) >= maxIdle {
 		_ = l.stream.Close()
 		return
 	}

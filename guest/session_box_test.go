@@ -345,6 +345,12 @@ func TestSessionManyAtOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
+	s := b.session(asUser)
+	s.mu.Lock()
+	if n := len(s.idle); n > maxIdle {
+		t.Errorf("%d supervisors are kept", n)
+	}
+	s.mu.Unlock()
 	eventually(t, "idle supervisors end", func() bool { return len(b.processes()) <= 1+keepIdle })
 	fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", b.pid))
 	if err != nil || len(fds) > 20 {

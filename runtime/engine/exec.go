@@ -124,10 +124,12 @@ func (e *engine) explain(ctx context.Context, id string, l line, err error) erro
 		}
 	case launch != nil:
 		return launch
+	case never && noThreads(words):
+		out.Kind, out.Message = runtime.ErrUnavailable, "the sandbox has reached its limit on processes"
 	case never:
 		out.Message = "the guest could not be started in the sandbox"
-		if line, _, _ := strings.Cut(words, "\n"); line != "" {
-			out.Message += ": " + fmt.Sprintf("%.200q", line)
+		if words != "" {
+			out.Message += ": " + firstLine(words)
 		}
 		out.Hint = "see whether the sandbox is at its limit of processes or of memory"
 	default:
@@ -135,6 +137,15 @@ func (e *engine) explain(ctx context.Context, id string, l line, err error) erro
 	}
 	return &out
 }
+
+// firstLine is what an error quotes of a process's words: the rest may be a long trace.
+func firstLine(words string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(words), "\n")
+	return fmt.Sprintf("%.200q", line)
+}
+
+// noThreads says whether a guest could not be started for want of processes. These are the words of Go's runtime.
+func noThreads(words string) bool { return strings.Contains(words, "failed to create new OS thread") }
 
 func errPaused(kind, err error) error {
 	return &runtime.Error{Kind: kind, Message: "the sandbox is paused", Hint: HintPaused, Err: err}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 
 	"github.com/sandlot-dev/sandlot/guest"
@@ -108,7 +107,7 @@ func (e *engine) kill(ctx context.Context, id string, killer Process) error {
 		case !state.Running && state.ExitCode == 0:
 			return nil
 		case !state.Running:
-			return fmt.Errorf("exit code %d: %s", state.ExitCode, strings.TrimSpace(stream.Stderr()))
+			return fmt.Errorf("exit code %d: %s", state.ExitCode, firstLine(stream.Stderr()))
 		}
 		if err := sleep(ctx, retryInterval/10); err != nil {
 			return err

@@ -18,14 +18,17 @@ import (
 // keeperPID is the sandbox's first process, which gets what has lost its supervisor.
 const keeperPID = 1
 
+// killThreads is how many threads, at least, can be blocked in the kernel at once.
+const killThreads = 2
+
 // Kill ends supervisors, what they supervise, and everything else that has lost its own. It needs every capability, or the user that all of it runs as,
 // and returns nil when nothing of it is left. A pid of 0, or of a process that is gone, ends only what is left over. Sessions that were stopped
 // go on.
 func Kill(args []string) error {
-	if err := self.Harden(); err != nil {
+	// Few threads: the sandbox may be at its limit on processes. Signals are ignored because catching them takes one.
+	if err := errors.Join(self.Harden(), self.IgnoreSignals(), self.KeepThreads(killThreads)); err != nil {
 		return err
 	}
-	self.CatchSignals()
 	var pids []int
 	for _, arg := range args {
 		pid, err := strconv.Atoi(arg)
