@@ -22,13 +22,16 @@ type Place struct {
 	Open      func(ctx context.Context) (runtime.Runtime, error)
 	// Patience is how long Open may take. 0: 20 s.
 	Patience time.Duration
+	// Variable is the environment variable in which the user has named the place. Where it does not answer, another is not what the user
+	// wants. Empty: nobody has named it.
+	Variable string
 }
 
 // Started is the patience with an engine that is started for this: its first start makes the user's storage, which takes long on a
 // slow host, and one that fails ends, which shows at once.
 const Started = 2 * time.Minute
 
-// First opens the first place that answers. Where none does, the error is of kind ErrUnavailable, says why each one failed, and matches
+// First opens the first place that answers, and goes no further than one that a variable names. Where none does, the error is of kind ErrUnavailable, says why each one failed, and matches
 // what each of these errors matches. When ctx is done, its error comes back at once.
 func First(ctx context.Context, places []Place) (runtime.Runtime, error) {
 	var all failures
@@ -41,6 +44,10 @@ func First(ctx context.Context, places []Place) (runtime.Runtime, error) {
 			return nil, &runtime.Error{Op: "open", Err: ctx.Err()}
 		}
 		all = append(all, failure{p, err})
+		if p.Variable != "" {
+			hint := "start it, or unset " + p.Variable + " to have an engine looked for"
+			return nil, &runtime.Error{Op: "open", Kind: runtime.ErrUnavailable, Hint: hint, Err: all}
+		}
 	}
 	return nil, &runtime.Error{Op: "open", Kind: runtime.ErrUnavailable, Err: all}
 }

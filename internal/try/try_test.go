@@ -49,6 +49,20 @@ func TestFirstSaysWhatWasTried(t *testing.T) {
 	}
 }
 
+func TestFirstGoesNoFurtherThanWhatIsNamed(t *testing.T) {
+	_, err := First(t.Context(), []Place{
+		{Name: "by chance", Open: fails(errors.New("broken"))},
+		{Name: "HOST", Variable: "HOST", Open: fails(errors.New("silent"))},
+		{Name: "c", Open: func(context.Context) (runtime.Runtime, error) {
+			t.Error("goes on after what is named")
+			return &stub{}, nil
+		}},
+	})
+	if !errors.Is(err, runtime.ErrUnavailable) || !strings.HasSuffix(err.Error(), "HOST: silent; start it, or unset HOST to have an engine looked for") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestPatience(t *testing.T) {
 	for _, own := range []time.Duration{0, Started} {
 		synctest.Test(t, func(t *testing.T) {

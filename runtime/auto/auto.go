@@ -2,7 +2,8 @@
 //
 // In this order: what SANDLOT_RUNTIME names, and then nothing else; DOCKER_HOST, or else the docker command's current context; CONTAINER_HOST;
 // podman's default connection; the rootless Podman socket; the rootful one; Docker's sockets, where it asks who answers, because Podman
-// may; and last, where there is a podman program, a service that is started for this process alone.
+// may; and last, where there is a podman program, a service that is started for this process alone. What one of these variables, or
+// DOCKER_CONTEXT, names has to answer: nothing is run on another engine than the one that the user has named.
 package auto
 
 import (
@@ -47,7 +48,7 @@ func search(getenv func(string) string) runtime.Driver {
 			return nil, &runtime.Error{Op: "open", ID: u.Redacted(), Kind: runtime.ErrInvalid, Message: "auto is no part of a URL", Hint: "write auto, or the URL of an engine"}
 		}
 		rt, err := try.First(ctx, places(getenv))
-		if e, ok := err.(*runtime.Error); ok && e.Kind != nil {
+		if e, ok := err.(*runtime.Error); ok && e.Kind != nil && e.Hint == "" {
 			e.Hint = "install rootless Podman or Docker; start one (systemctl --user enable --now podman.socket, systemctl start docker)," +
 				" or name one with SANDLOT_RUNTIME, such as podman+unix:///run/podman/podman.sock"
 		}

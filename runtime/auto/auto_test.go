@@ -123,6 +123,19 @@ func TestSandlotRuntimeDecidesAlone(t *testing.T) {
 	}
 }
 
+func TestVariablesDecide(t *testing.T) {
+	for _, variable := range []string{"DOCKER_HOST", "DOCKER_CONTEXT", "CONTAINER_HOST"} {
+		t.Run(variable, func(t *testing.T) {
+			t.Setenv("HOME", t.TempDir())
+			t.Setenv(variable, "unix:///no/such/socket")
+			_, err := Open(t.Context(), "auto", Options{})
+			if !errors.Is(err, runtime.ErrUnavailable) || !strings.Contains(err.Error(), "unset "+variable) || strings.Contains(err.Error(), "/run/podman") {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // TestEngines opens each engine of SANDLOT_TEST_ENGINES through DOCKER_HOST, as what it is.
 func TestEngines(t *testing.T) {
 	pairs := strings.Fields(os.Getenv("SANDLOT_TEST_ENGINES"))

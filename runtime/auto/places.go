@@ -29,9 +29,15 @@ func places(getenv func(string) string) []try.Place {
 		seen[p.URL] = true
 	}
 	if host := getenv("DOCKER_HOST"); host != "" {
-		add(dockerAt("DOCKER_HOST", host))
+		p := dockerAt("DOCKER_HOST", host)
+		p.Variable = "DOCKER_HOST"
+		add(p)
 	} else if chosen, err := dockerContext(getenv); err != nil || (chosen != "" && chosen != "default") {
-		add(try.Place{Name: fmt.Sprintf("the docker context %q", chosen), Open: func(ctx context.Context) (runtime.Runtime, error) {
+		variable := ""
+		if getenv("DOCKER_CONTEXT") != "" {
+			variable = "DOCKER_CONTEXT"
+		}
+		add(try.Place{Name: fmt.Sprintf("the docker context %q", chosen), Variable: variable, Open: func(ctx context.Context) (runtime.Runtime, error) {
 			if err != nil {
 				return nil, err
 			}
@@ -39,7 +45,7 @@ func places(getenv func(string) string) []try.Place {
 		}})
 	}
 	for _, p := range podman.Places(getenv) {
-		add(try.Place{Name: p.Name, URL: p.URL, Open: p.Open})
+		add(try.Place{Name: p.Name, URL: p.URL, Open: p.Open, Variable: p.Variable})
 	}
 	if goruntime.GOOS == "windows" {
 		add(dockerAt("Docker's pipe", "npipe:////./pipe/docker_engine"))

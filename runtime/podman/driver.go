@@ -1,6 +1,7 @@
 package podman
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -38,12 +39,12 @@ func open(ctx context.Context, u *url.URL) (runtime.Runtime, error) {
 func openAny(ctx context.Context) (runtime.Runtime, error) {
 	var all []try.Place
 	for _, p := range Places(os.Getenv) {
-		all = append(all, try.Place{Name: p.Name, URL: p.URL, Open: p.Open})
+		all = append(all, try.Place{Name: p.Name, URL: p.URL, Open: p.Open, Variable: p.Variable})
 	}
 	rt, err := try.First(ctx, append(all, try.Place{Name: "a service of our own", Open: StartService, Patience: try.Started}))
 	var e *runtime.Error
 	if errors.As(err, &e) && e.Kind != nil {
-		e.Runtime, e.Hint = name, "install Podman, or start its service: systemctl --user enable --now podman.socket"
+		e.Runtime, e.Hint = name, cmp.Or(e.Hint, "install Podman, or start its service: systemctl --user enable --now podman.socket")
 	}
 	return rt, err
 }

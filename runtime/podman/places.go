@@ -27,6 +27,8 @@ type Place struct {
 	URL string
 	// Err is why the place is not known.
 	Err error
+	// Variable is the environment variable that names it, if one does: then no other is wanted.
+	Variable string
 }
 
 // Open opens the service at the place. Where nothing answers it is ErrUnavailable, and ErrPermission where the socket may not be opened.
@@ -43,7 +45,9 @@ func (p Place) Open(ctx context.Context) (runtime.Runtime, error) {
 func Places(getenv func(string) string) []Place {
 	var out []Place
 	if host := getenv("CONTAINER_HOST"); host != "" {
-		out = append(out, place("CONTAINER_HOST", destination{URI: host, Identity: getenv("CONTAINER_SSHKEY")}))
+		p := place("CONTAINER_HOST", destination{URI: host, Identity: getenv("CONTAINER_SSHKEY")})
+		p.Variable = "CONTAINER_HOST"
+		out = append(out, p)
 	}
 	switch connection, d, err := defaultConnection(getenv); {
 	case err != nil:
