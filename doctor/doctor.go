@@ -119,7 +119,7 @@ func examine(ctx context.Context, opts Options, s surroundings) (Report, error) 
 	r := Report{Engine: subject.info}
 	environment := opts.Getenv("SANDLOT_RUNTIME")
 	h := s.host.of(subject.info, cmp.Or(asked, environment))
-	r.Places, r.Why = places(h, candidates, subject, asked, environment)
+	r.Places, r.Why = places(h, candidates, subject, asked)
 	r.Checks = h.checks(subject)
 	r.judge(h, subject)
 	return r, nil

@@ -424,6 +424,13 @@ func TestWhatIsChosen(t *testing.T) {
 	if chosen := slices.IndexFunc(r.Places, func(p Place) bool { return p.Chosen }); chosen != 2 || !strings.Contains(r.Why, "2 before it") {
 		t.Errorf("place %d is chosen because %s", chosen, r.Why)
 	}
+	m.candidates[0].Variable = "DOCKER_HOST"
+	m.engine.openErr = errAbsent
+	r = m.check(t, "auto")
+	if p := r.Places[0]; !p.Chosen || r.OK || r.Engine != nil || r.Places[2].Chosen || !strings.Contains(r.Fix, "unset DOCKER_HOST") {
+		t.Errorf("of what a variable names and is not there it says %q, %q of %+v", r.Verdict, r.Fix, r.Places)
+	}
+	m.engine.openErr = nil
 	m.engine.info.URL = "docker+tcp://far:1"
 	r = m.check(t, "docker+tcp://far:1")
 	if p := r.Places[0]; !p.Chosen || p.Name != "what was asked for" || p.Version != "28" || r.Places[3].Chosen || r.Why != "it was asked for" {
@@ -440,10 +447,10 @@ func TestWhatIsChosen(t *testing.T) {
 	}
 	m.env["SANDLOT_RUNTIME"] = "nonsense"
 	m.candidates = slices.Insert(m.candidates, 0, auto.Candidate{
-		Name: "SANDLOT_RUNTIME", URL: "nonsense", Err: &runtime.Error{Kind: runtime.ErrInvalid, Message: "no runtime", Hint: "name another"},
+		Name: "SANDLOT_RUNTIME", Variable: "SANDLOT_RUNTIME", URL: "nonsense", Err: &runtime.Error{Kind: runtime.ErrInvalid, Message: "no runtime", Hint: "name another"},
 	})
 	r = m.check(t, "")
-	if r.Verdict != "SANDLOT_RUNTIME does not answer: invalid: no runtime" || r.Fix != "name another" || r.OK {
+	if r.Verdict != "SANDLOT_RUNTIME does not answer: invalid: no runtime" || !strings.HasPrefix(r.Fix, "name another; or unset SANDLOT_RUNTIME") || r.OK {
 		t.Errorf("a SANDLOT_RUNTIME that is none: %+v", r)
 	}
 }

@@ -45,13 +45,13 @@ type Socket struct {
 }
 
 // places describes the candidates, and says which of them is the subject and why.
-func places(h host, candidates []auto.Candidate, s subject, asked, environment string) (out []Place, why string) {
+func places(h host, candidates []auto.Candidate, s subject, asked string) (out []Place, why string) {
 	out = []Place{}
 	for _, c := range candidates {
 		out = append(out, h.place(c))
 	}
 	answers := func(p Place) bool { return p.Problem == "" }
-	chosen := slices.IndexFunc(out, answers)
+	chosen := slices.IndexFunc(candidates, func(c auto.Candidate) bool { return c.Err == nil || c.Variable != "" })
 	switch {
 	case asked != "":
 		why = "it was asked for"
@@ -60,8 +60,8 @@ func places(h host, candidates []auto.Candidate, s subject, asked, environment s
 			out = slices.Insert(out, 0, h.place(auto.Candidate{Name: "what was asked for", URL: asked, Info: s.info, Err: s.err}))
 			chosen = 0
 		}
-	case environment != "" && environment != auto.Name:
-		why, chosen = "SANDLOT_RUNTIME names it", 0
+	case chosen >= 0 && candidates[chosen].Variable != "":
+		why = candidates[chosen].Variable + " names it"
 	case chosen == 0:
 		why = "it is in the first place where auto looks"
 	case chosen > 0:
@@ -105,6 +105,9 @@ func (h host) place(c auto.Candidate) Place {
 		p.Fix = h.addToPath(h.program("podman"))
 	}
 	p.Fix = cmp.Or(p.Fix, hint)
+	if c.Variable != "" {
+		p.Fix = strings.TrimPrefix(p.Fix+"; or unset "+c.Variable+" to have an engine looked for", "; or ")
+	}
 	return p
 }
 

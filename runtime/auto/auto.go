@@ -69,6 +69,8 @@ type Candidate struct {
 	Name string `json:"name"`
 	// URL opens it with Open. Empty where it is not known.
 	URL string `json:"url,omitempty"`
+	// Variable is the environment variable that names it, if one does: Open goes no further, whether it answers or not.
+	Variable string `json:"variable,omitempty"`
 	// Info is the engine's answer, where it answered.
 	Info *runtime.Info `json:"info,omitempty"`
 	// Error is why it did not, in words, and Err the error.
@@ -82,13 +84,13 @@ func Candidates(ctx context.Context, opts Options) []Candidate {
 	getenv := opts.getenv()
 	var all []try.Place
 	if ref := getenv("SANDLOT_RUNTIME"); ref != "" && ref != Name {
-		all = append(all, try.Place{Name: "SANDLOT_RUNTIME", URL: ref, Open: func(ctx context.Context) (runtime.Runtime, error) {
+		all = append(all, try.Place{Name: "SANDLOT_RUNTIME", URL: ref, Variable: "SANDLOT_RUNTIME", Open: func(ctx context.Context) (runtime.Runtime, error) {
 			return runtime.Open(ctx, ref, Drivers()...)
 		}})
 	}
 	var out []Candidate
 	for _, p := range append(all, places(getenv)...) {
-		c := Candidate{Name: p.Name, URL: p.URL}
+		c := Candidate{Name: p.Name, URL: p.URL, Variable: p.Variable}
 		c.Info, c.Err = ask(ctx, p)
 		if c.Err != nil {
 			c.Error = try.Words(c.Err)
