@@ -122,7 +122,11 @@ func TestExecEnvironment(t *testing.T) {
 	}
 	r := exec(runtime.ExecOptions{Env: []string{"OVER=mid", "NEW=\xff\n=", "OVER=new", "EMPTY="}}, "env", "-0")
 	mustExit(t, r, 0)
-	if want := "PATH=/usr/bin:/bin\x00KEPT=1\x00OVER=new\x00NEW=\xff\n=\x00EMPTY=\x00"; r.stdout != want {
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "HOSTNAME=" + host + "\x00PATH=/usr/bin:/bin\x00KEPT=1\x00OVER=new\x00NEW=\xff\n=\x00EMPTY=\x00"; r.stdout != want {
 		t.Errorf("env: %q, want %q", r.stdout, want)
 	}
 	for dir, want := range map[string]string{"": "/usr\n", "bin/..": "/usr\n", "lib": "/usr/lib\n", "/etc": "/etc\n"} {
