@@ -94,7 +94,7 @@ func (b *box) mustHold(after, bystander string) {
 		switch {
 		case strings.HasPrefix(line, bystander+" "):
 			found = true
-		case !strings.Contains(line, program):
+		case !isGuest(line):
 			b.t.Errorf("after %s: still there: %s", after, line)
 		}
 	}
@@ -293,7 +293,7 @@ func TestKeeperAlone(t *testing.T) {
 			})
 			b.waitFor(func(lines []string) bool {
 				return !slices.ContainsFunc(lines, func(line string) bool {
-					return !strings.Contains(line, program) && !strings.HasPrefix(line, other+" ")
+					return !isGuest(line) && !strings.HasPrefix(line, other+" ")
 				})
 			})
 			b.mustHold(name, other)
