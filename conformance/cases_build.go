@@ -79,9 +79,9 @@ func buildCases() []Case {
 		},
 		{
 			ID: "build/dockerfile/nonsense", Contract: contractBuild,
-			Rule: "A build of a Dockerfile that cannot be understood is ErrBuildFailed.",
+			Rule: "A build of a Dockerfile that cannot be understood, or is empty, is ErrBuildFailed.",
 			Run: func(t *T) {
-				for _, content := range []string{"FROM scratch\nNOSUCH instruction\n", "FROM scratch\nCOPY Dockerfile\n", "FROM scratch\nENV\n"} {
+				for _, content := range []string{"FROM scratch\nNOSUCH instruction\n", "FROM scratch\nCOPY Dockerfile\n", "FROM scratch\nENV\n", ""} {
 					_, err := t.TryBuild(runtime.BuildOptions{}, fileEntry("Dockerfile", content))
 					t.ErrorIs(fmt.Sprintf("build of %q", content), err, runtime.ErrBuildFailed)
 				}

@@ -22,7 +22,6 @@ var builtID = regexp.MustCompile(`^(sha256:)?[0-9a-f]{64}\n?$`)
 // badBuild are words of builds that could not begin, because of what the caller gave.
 var badBuild = []string{
 	"was not found in the provided dockerfile", // the target
-	"no contents in",
 }
 
 // killedStep is what Podman before 4.6 says when it has killed a step by itself: it asks the kernel to end the step with the thread that started
