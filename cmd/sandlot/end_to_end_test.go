@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"os"
 	"os/exec"
@@ -55,7 +56,7 @@ func TestRunOnEngines(t *testing.T) {
 func TestTimeoutOnEngines(t *testing.T) {
 	onEngines(t, func(t *testing.T, h host) {
 		// The odd number of seconds finds these processes, and no others, on the host.
-		seconds := fmt.Sprintf("98%d", os.Getpid())
+		seconds := fmt.Sprint("98", os.Getpid(), crc32.ChecksumIEEE([]byte(h.url))) // finds these processes, and no others, on the host
 		script := fmt.Sprintf("echo so far; setsid sleep %[1]s & (setsid sleep %[1]s &) ; sleep %[1]s", seconds)
 		h.call(t, "run", "-q", "--timeout", "2s", "--", "sh", "-c", script).want(t, 124, "so far\n", "timed out after 2s")
 		if out, err := exec.Command("pgrep", "-f", "sleep "+seconds).Output(); err == nil {

@@ -56,21 +56,25 @@ type host struct {
 	name, url, label string
 }
 
-// onEngines runs test on each engine.
+// onEngines runs test on all engines at once.
 func onEngines(t *testing.T, test func(t *testing.T, h host)) {
 	t.Helper()
 	engines := strings.Fields(os.Getenv("SANDLOT_TEST_ENGINES"))
 	if len(engines) == 0 {
 		t.Fatal("SANDLOT_TEST_ENGINES names no engine: run make test, or set it to NAME=URL pairs")
 	}
+	var all sync.WaitGroup
 	for _, pair := range engines {
 		name, url, _ := strings.Cut(pair, "=")
-		t.Run(name, func(t *testing.T) {
-			h := host{name, url, "test=" + unique()}
-			t.Cleanup(func() { h.nothingLeft(t) })
-			test(t, h)
+		all.Go(func() {
+			t.Run(name, func(t *testing.T) {
+				h := host{name, url, "test=" + unique()}
+				t.Cleanup(func() { h.nothingLeft(t) })
+				test(t, h)
+			})
 		})
 	}
+	all.Wait()
 }
 
 func unique() string { return "e2e-" + strings.ToLower(rand.Text()[:12]) }
