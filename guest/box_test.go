@@ -131,9 +131,12 @@ func newBox(t *testing.T, as []string, dir string) *box {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if pid, err := strconv.Atoi(strings.TrimSpace(string(children))); err == nil {
+		if pid, err := strconv.Atoi(strings.TrimSpace(string(children))); err == nil && b.pid == 0 {
 			t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGKILL) }) // and with it all of the box
 			b.pid = pid
+		}
+		// Only when the guest runs is the box's own /proc mounted.
+		if line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", b.pid)); err == nil && strings.HasPrefix(string(line), program+"\x00") {
 			return b
 		}
 		time.Sleep(time.Millisecond)

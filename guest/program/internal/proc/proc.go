@@ -17,7 +17,7 @@ import (
 // FS is a proc file system, held open so that nothing mounted over it later matters. It is safe for concurrent use.
 type FS struct{ dir *os.File }
 
-// Open opens /proc. Something else in its place is an error.
+// Open opens /proc. Something else in its place is an error, and so is that of other processes: their numbers are not ours.
 func Open() (*FS, error) {
 	dir, err := os.Open("/proc")
 	if err != nil {
@@ -30,7 +30,11 @@ func Open() (*FS, error) {
 	if fs.Type != unix.PROC_SUPER_MAGIC {
 		return nil, errors.New("/proc is no proc file system")
 	}
-	return &FS{dir}, nil
+	p := &FS{dir}
+	if self, err := p.Link("self"); err != nil || self != strconv.Itoa(os.Getpid()) {
+		return nil, fmt.Errorf("/proc says that we are process %q: it is another pid namespace's", self)
+	}
+	return p, nil
 }
 
 // A Process is one as it was when it was looked at. PID and Start together name it for good.
