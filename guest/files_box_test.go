@@ -3,6 +3,7 @@
 package guest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -103,6 +104,24 @@ func TestChangeFile(t *testing.T) {
 	}
 	if after := names(t, dir); !slices.Equal(after, before) {
 		t.Errorf("what was refused has changed %q to %q", before, after)
+	}
+}
+
+// What stands where a directory belongs may be a pipe, which nobody must wait at.
+func TestPipeInTheWay(t *testing.T) {
+	dir := openDir(t)
+	b := newBox(t, asUser, dir)
+	if err := syscall.Mkfifo(dir+"/pipe", 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.put("pipe", runtime.PutArchiveOptions{}, bytes.NewReader(tarOf(t, file("f", "")))); !errors.Is(err, runtime.ErrInvalid) {
+		t.Errorf("put in a pipe: %v", err)
+	}
+	if _, err := b.put("pipe/d", runtime.PutArchiveOptions{}, bytes.NewReader(tarOf(t, file("f", "")))); !errors.Is(err, runtime.ErrInvalid) {
+		t.Errorf("put below a pipe: %v", err)
+	}
+	if _, err := b.get("pipe/f", runtime.GetArchiveOptions{}); !errors.Is(err, runtime.ErrFileNotFound) {
+		t.Errorf("get below a pipe: %v", err)
 	}
 }
 
