@@ -21,6 +21,8 @@ type whole interface {
 	runtime.ImageRemover
 	runtime.VolumeRemover
 	runtime.Dialer
+	runtime.FileChanger
+	runtime.FileWatcher
 }
 
 // broken is a real runtime that breaks one rule. Each func takes the place of one method; error changes what any of them returns.
@@ -39,6 +41,8 @@ type broken struct {
 	start   func(ctx context.Context, id string) (error, bool)
 	close   func() error
 	dial    func(ctx context.Context, id, network, address string, opts runtime.DialOptions) (net.Conn, error)
+	change  func(ctx context.Context, id, path string, change runtime.FileChange, opts runtime.ChangeFileOptions) (runtime.ChangeFileResult, error)
+	watch   func(ctx context.Context, id, path string, tell func(runtime.FileEvent) error, opts runtime.WatchFilesOptions) (runtime.WatchFilesResult, error)
 	// removeImage says that the image is gone.
 	removeImage func() bool
 	error       func(error) error
@@ -224,7 +228,7 @@ type breaker func(b *broken)
 // breakers maps the id of each case to a runtime that breaks its rule.
 func breakers() map[string]breaker {
 	out := map[string]breaker{}
-	for _, group := range []map[string]breaker{execBreakers(), nextExecBreakers(), timeoutBreakers(), lifecycleBreakers(), buildBreakers(), isolationBreakers(), portBreakers(), dialBreakers(), putBreakers(), getBreakers()} {
+	for _, group := range []map[string]breaker{execBreakers(), nextExecBreakers(), timeoutBreakers(), lifecycleBreakers(), buildBreakers(), isolationBreakers(), portBreakers(), dialBreakers(), putBreakers(), getBreakers(), changeBreakers(), watchBreakers()} {
 		for id, b := range group {
 			out[id] = b
 		}

@@ -29,6 +29,6 @@ func Cases() []Case {
 		execCases(), execOptionCases(), nextExecCases(), streamCases(), ttyCases(), timeoutCases(),
 		lifecycleCases(), runCases(), stopCases(), buildCases(),
 		isolationCases(), guestCases(), mountCases(), portCases(), dialCases(),
-		archiveCases(),
+		archiveCases(), changeCases(), watchCases(),
 	)
 }

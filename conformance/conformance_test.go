@@ -212,6 +212,18 @@ func (acceptingArchives) PutArchive(context.Context, string, string, io.Reader, 
 	return runtime.PutArchiveResult{}, nil
 }
 
+func (acceptingArchives) ChangeFile(context.Context, string, string, runtime.FileChange, runtime.ChangeFileOptions) (runtime.ChangeFileResult, error) {
+	return runtime.ChangeFileResult{}, nil
+}
+
+func (acceptingArchives) WatchFiles(
+	ctx context.Context, _, _ string, _ func(runtime.FileEvent) error, opts runtime.WatchFilesOptions,
+) (runtime.WatchFilesResult, error) {
+	opts.Ready()
+	<-ctx.Done()
+	return runtime.WatchFilesResult{}, &runtime.Error{Err: ctx.Err()}
+}
+
 func (acceptingArchives) Dial(context.Context, string, string, string, runtime.DialOptions) (net.Conn, error) {
 	conn, other := net.Pipe()
 	return conn, other.Close()

@@ -44,6 +44,19 @@ func refused(t *T, c runtime.Capability) {
 			}
 			t.ErrorIs("Dial, without the capability", err, runtime.ErrUnsupported)
 		}
+	case runtime.CapabilityChangeFiles:
+		id := t.Run(runtime.RunOptions{})
+		if _, is := t.Runtime().(runtime.FileChanger); is { // else nobody can ask for it
+			err := t.Change(id, "/work", runtime.Chmod{Mode: 0o755}, runtime.ChangeFileOptions{})
+			t.ErrorIs("ChangeFile, without the capability", err, runtime.ErrUnsupported)
+		}
+	case runtime.CapabilityWatchFiles:
+		id := t.Run(runtime.RunOptions{})
+		if _, is := t.Runtime().(runtime.FileWatcher); is {
+			w := t.Watch(id, "/work", runtime.WatchFilesOptions{})
+			w.cancel()
+			w.Ends(runtime.ErrUnsupported)
+		}
 	default:
 		t.Fatalf("the suite does not know how to ask for %s", c)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"syscall"
 	"unicode"
 
 	"github.com/sandlot-dev/sandlot/guest/wire"
@@ -20,13 +21,17 @@ var kinds = map[wire.Kind]error{
 	wire.KindUnavailable: runtime.ErrUnavailable,
 	wire.KindTruncated:   runtime.ErrInvalid,
 	wire.KindRefused:     runtime.ErrRefused,
+	wire.KindCrossDevice: runtime.ErrInvalid,
 }
 
 // failure is the error that a guest reported.
 func failure(f *wire.Failure) error {
 	err := &runtime.Error{Kind: kinds[f.Kind], Message: printable(f.Message)}
-	if f.Kind == wire.KindTruncated {
+	switch f.Kind {
+	case wire.KindTruncated:
 		err.Err = io.ErrUnexpectedEOF
+	case wire.KindCrossDevice:
+		err.Err, err.Hint = syscall.EXDEV, "copy it and delete the original"
 	}
 	return err
 }

@@ -6,8 +6,8 @@
 // every obligation stated here.
 //
 // The contract is closed: the interface gains no methods. It grows by new fields in the option and result structs, whose
-// zero value always means what it meant before, and by optional interfaces ([Puller], [Stopper], [ImageRemover], [VolumeRemover], [Sweeper]). A
-// runtime that wraps another exposes the optional interfaces of what it wraps, and no more.
+// zero value always means what it meant before, and by optional interfaces ([Puller], [Stopper], [ImageRemover], [VolumeRemover], [Sweeper], [Dialer],
+// [FileChanger], [FileWatcher]). A runtime that wraps another exposes the optional interfaces of what it wraps, and no more.
 //
 // # Errors
 //

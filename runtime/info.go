@@ -47,9 +47,11 @@ const (
 	CapabilityTmpfs           Capability = "tmpfs"             // MountTmpfs
 	CapabilityUser            Capability = "user"              // User of RunOptions and ExecOptions
 	CapabilityTTY             Capability = "tty"               // ExecOptions.TTY
-	CapabilityOwners          Capability = "owners"            // PutArchiveOptions.KeepOwner
+	CapabilityOwners          Capability = "owners"            // PutArchiveOptions.KeepOwner, Chown
 	CapabilityBuild           Capability = "build"             // Build
 	CapabilityDial            Capability = "dial"              // Dialer
+	CapabilityChangeFiles     Capability = "change-files"      // FileChanger
+	CapabilityWatchFiles      Capability = "watch-files"       // FileWatcher
 )
 
 // AllCapabilities lists every capability that this version of the contract names.
@@ -59,6 +61,7 @@ func AllCapabilities() []Capability {
 		CapabilityDropCaps, CapabilitySeccomp, CapabilityAppArmor, CapabilitySELinux, CapabilityNoNetwork,
 		CapabilityNetwork, CapabilityPublishTCP, CapabilityPublishUDP, CapabilityVolumes, CapabilityBinds,
 		CapabilityTmpfs, CapabilityUser, CapabilityTTY, CapabilityOwners, CapabilityBuild, CapabilityDial,
+		CapabilityChangeFiles, CapabilityWatchFiles,
 	}
 }
 

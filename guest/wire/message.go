@@ -24,6 +24,9 @@ type Request struct {
 	Put  *PutRequest  `json:"put,omitempty"`
 	Get  *GetRequest  `json:"get,omitempty"`
 	Dial *DialRequest `json:"dial,omitempty"`
+
+	Change *ChangeRequest `json:"change,omitempty"`
+	Watch  *WatchRequest  `json:"watch,omitempty"`
 }
 
 // ExecRequest asks for a command to be run.
@@ -115,7 +118,8 @@ const (
 	KindUnavailable Kind = "unavailable"
 	KindTruncated   Kind = "truncated" // an archive ended early
 	KindCancelled   Kind = "cancelled"
-	KindRefused     Kind = "refused" // nobody listens
+	KindRefused     Kind = "refused"      // nobody listens
+	KindCrossDevice Kind = "cross-device" // it would have to be copied
 )
 
 // ErrTooLarge says that a request does not fit MaxRequest.
@@ -207,7 +211,9 @@ func parseRequest(text []byte) (*Request, error) {
 		return nil, fmt.Errorf("%w: %w", ErrFrame, err)
 	}
 	set := 0
-	for _, is := range []bool{request.Exec != nil, request.Put != nil, request.Get != nil, request.Dial != nil} {
+	for _, is := range []bool{
+		request.Exec != nil, request.Put != nil, request.Get != nil, request.Dial != nil, request.Change != nil, request.Watch != nil,
+	} {
 		if is {
 			set++
 		}

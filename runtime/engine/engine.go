@@ -10,12 +10,12 @@ import (
 	"github.com/sandlot-dev/sandlot/runtime"
 )
 
-// New makes a Runtime out of an engine's API. It is also a runtime.Puller, Stopper, ImageRemover, VolumeRemover, Sweeper and Dialer. name is the driver's, url what
-// opens it again.
+// New makes a Runtime out of an engine's API. It is also a runtime.Puller, Stopper, ImageRemover, VolumeRemover, Sweeper, Dialer, FileChanger
+// and FileWatcher. name is the driver's, url what opens it again.
 func New(api API, name, url string, options Options) runtime.Runtime {
 	return &engine{
 		api: api, name: name, url: options.again(url), options: options,
-		guest: guestSide{guest.Version, guest.Program, guest.Exec, guest.PutArchive, guest.GetArchive, guest.OpenSession},
+		guest: guestSide{guest.Version, guest.Program, guest.Exec, guest.PutArchive, guest.GetArchive, guest.ChangeFile, guest.WatchFiles, guest.OpenSession},
 		calls: make(map[int]context.CancelCauseFunc), known: make(map[string]bool), small: make(map[string]bool), sessions: sessions{all: make(map[sessionKey]*session)},
 		kills:    kills{running: make(map[rescueKey]bool), next: make(map[rescueKey]*killing)},
 		infoLock: newLock(), guestLock: newLock(),
@@ -30,6 +30,8 @@ var (
 	_ runtime.VolumeRemover = (*engine)(nil)
 	_ runtime.Dialer        = (*engine)(nil)
 	_ runtime.Sweeper       = (*engine)(nil)
+	_ runtime.FileChanger   = (*engine)(nil)
+	_ runtime.FileWatcher   = (*engine)(nil)
 )
 
 type engine struct {
@@ -60,6 +62,8 @@ type guestSide struct {
 	exec    func(context.Context, guest.Channel, []string, runtime.ExecOptions, guest.Rescue) (runtime.ExecResult, error)
 	put     func(context.Context, guest.Channel, string, io.Reader, runtime.PutArchiveOptions) (runtime.PutArchiveResult, error)
 	get     func(context.Context, guest.Channel, string, io.Writer, runtime.GetArchiveOptions) (runtime.GetArchiveResult, error)
+	change  func(context.Context, guest.Channel, string, runtime.FileChange, runtime.ChangeFileOptions) (runtime.ChangeFileResult, error)
+	watch   func(context.Context, guest.Channel, string, func(runtime.FileEvent) error, runtime.WatchFilesOptions) (runtime.WatchFilesResult, error)
 	session func(context.Context, guest.Channel, func(context.Context) error) (*guest.Session, error)
 }
 
@@ -189,6 +193,7 @@ func BaseCapabilities() runtime.Capabilities {
 		runtime.CapabilityNoNetwork, runtime.CapabilityNetwork, runtime.CapabilityPublishTCP, runtime.CapabilityPublishUDP,
 		runtime.CapabilityVolumes, runtime.CapabilityBinds, runtime.CapabilityTmpfs, runtime.CapabilityUser,
 		runtime.CapabilityTTY, runtime.CapabilityOwners, runtime.CapabilityBuild, runtime.CapabilityDial,
+		runtime.CapabilityChangeFiles, runtime.CapabilityWatchFiles,
 	} {
 		cs[c] = runtime.Support{OK: true}
 	}

@@ -1,6 +1,6 @@
 //go:build linux
 
-// Package archive unpacks tar streams into the sandbox and packs its files, as the sandbox's administrator. What it meets there may change under its
+// Package archive unpacks tar streams into the sandbox, packs its files, changes and watches them, as the sandbox's administrator. What it meets there may change under its
 // hands, made by whoever the sandbox holds: so it opens before it looks, and never follows a link out of where it works.
 package archive
 

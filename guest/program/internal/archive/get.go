@@ -27,17 +27,17 @@ const maxDepth = 500
 // Get packs what request names into a tar stream.
 func Get(welcome link.Welcome, request *wire.GetRequest, out io.Writer) (Done, error) {
 	name := absolute(welcome, request.Path)
-	parent, err := os.Open(path.Dir(name))
+	parent, err := unix.Open(path.Dir(name), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0) // of a pipe, another open would not return
 	if err != nil {
 		return Done{}, missing(err)
 	}
-	defer parent.Close()
+	defer unix.Close(parent)
 	p := &packer{request: request, tw: tar.NewWriter(out), buf: make([]byte, 256<<10), links: map[inode]string{}}
 	base, as := path.Base(name), path.Base(name)
 	if name == "/" {
 		base, as = ".", "."
 	}
-	err = p.pack(int(parent.Fd()), base, as, 1)
+	err = p.pack(parent, base, as, 1)
 	if err == nil {
 		err = p.tw.Close()
 	}

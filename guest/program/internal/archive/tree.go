@@ -33,7 +33,7 @@ func openTree(dir string, create bool, uid, gid int) (*tree, error) {
 			return nil, err
 		}
 	}
-	root, err := os.OpenRoot(dir)
+	root, err := openRoot(dir)
 	if err != nil {
 		if st, statErr := os.Stat(dir); statErr == nil && !st.IsDir() {
 			return nil, fail(wire.KindInvalid, "%s is not a directory", dir)
@@ -46,6 +46,16 @@ func openTree(dir string, create bool, uid, gid int) (*tree, error) {
 		return nil, err
 	}
 	return &tree{root: root, path: real, uid: uid, gid: gid}, nil
+}
+
+// openRoot is os.OpenRoot that does not wait where dir is a pipe.
+func openRoot(dir string) (*os.Root, error) {
+	fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &fs.PathError{Op: "opening", Path: dir, Err: err}
+	}
+	defer unix.Close(fd)
+	return os.OpenRoot(magic(fd))
 }
 
 func (t *tree) close() {

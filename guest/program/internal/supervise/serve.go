@@ -28,6 +28,7 @@ type server struct {
 	// many says that another request may follow one of which nothing is left; stopping that none is to follow after all.
 	many     bool
 	stopping atomic.Bool
+	stop     chan struct{} // closed when the sandbox is being stopped; nil: see heedStop
 	limits   self.Limits
 	ooms     oomCounter
 }
@@ -68,19 +69,14 @@ func Work() error {
 	if err := unix.Chdir("/"); err != nil {
 		return err
 	}
-	stop := make(chan struct{})
-	go func() {
-		s.link.Stopping()
-		s.stopping.Store(true)
-		close(stop)
-	}()
+	s.heedStop()
 	s.limits = self.CurrentLimits()
 	s.channel.hello(wire.Hello{Sandlot: wire.Version, PID: os.Getpid(), Session: os.Getppid()})
 	for {
 		select {
 		case <-s.channel.gone:
 			return nil
-		case <-stop:
+		case <-s.stop:
 			return nil
 		case next := <-s.channel.requests:
 			if again := s.serve(next); !again {
@@ -88,6 +84,16 @@ func Work() error {
 			}
 		}
 	}
+}
+
+// heedStop notices when the sandbox is being stopped.
+func (s *server) heedStop() {
+	s.stop = make(chan struct{})
+	go func() {
+		s.link.Stopping()
+		s.stopping.Store(true)
+		close(s.stop)
+	}()
 }
 
 func newServer() (*server, error) {
@@ -122,7 +128,7 @@ func (s *server) serve(next request) (again bool) {
 		return false
 	}
 	if next.Exec == nil {
-		result := s.transfer(next.host, next.Request)
+		result := s.file(next.host, next.Request)
 		result.Again = s.many && !s.stopping.Load() && s.limits == self.CurrentLimits()
 		s.answer(result)
 		if !result.Again {
