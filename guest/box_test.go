@@ -300,7 +300,9 @@ func (b *box) processes() []string {
 }
 
 // isGuest says whether a line of ps is a guest's. One that is about to end has no arguments any more, only the name that the kernel gave it.
-func isGuest(line string) bool { return strings.Contains(line, program) || strings.HasSuffix(line, " [exe]") }
+func isGuest(line string) bool {
+	return strings.Contains(line, program) || strings.HasSuffix(line, " [exe]")
+}
 
 // mustBeEmpty fails when something still runs of which the contract says that it is gone. Supervisors are about to end, and waited for.
 func (b *box) mustBeEmpty() {
