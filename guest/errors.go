@@ -20,6 +20,8 @@ var kinds = map[wire.Kind]error{
 	wire.KindUnavailable: runtime.ErrUnavailable,
 	wire.KindTruncated:   runtime.ErrInvalid,
 	wire.KindRefused:     runtime.ErrRefused,
+	wire.KindNoProcess:   runtime.ErrProcessNotFound,
+	wire.KindLost:        runtime.ErrConnectionLost,
 }
 
 // failure is the error that a guest reported.

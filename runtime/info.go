@@ -50,6 +50,7 @@ const (
 	CapabilityOwners          Capability = "owners"            // PutArchiveOptions.KeepOwner
 	CapabilityBuild           Capability = "build"             // Build
 	CapabilityDial            Capability = "dial"              // Dialer
+	CapabilityProcesses       Capability = "processes"         // Processes
 )
 
 // AllCapabilities lists every capability that this version of the contract names.
@@ -59,6 +60,7 @@ func AllCapabilities() []Capability {
 		CapabilityDropCaps, CapabilitySeccomp, CapabilityAppArmor, CapabilitySELinux, CapabilityNoNetwork,
 		CapabilityNetwork, CapabilityPublishTCP, CapabilityPublishUDP, CapabilityVolumes, CapabilityBinds,
 		CapabilityTmpfs, CapabilityUser, CapabilityTTY, CapabilityOwners, CapabilityBuild, CapabilityDial,
+		CapabilityProcesses,
 	}
 }
 

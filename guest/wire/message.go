@@ -24,6 +24,9 @@ type Request struct {
 	Put  *PutRequest  `json:"put,omitempty"`
 	Get  *GetRequest  `json:"get,omitempty"`
 	Dial *DialRequest `json:"dial,omitempty"`
+
+	Start   *StartRequest   `json:"start,omitempty"`
+	Process *ProcessRequest `json:"process,omitempty"`
 }
 
 // ExecRequest asks for a command to be run.
@@ -116,6 +119,8 @@ const (
 	KindTruncated   Kind = "truncated" // an archive ended early
 	KindCancelled   Kind = "cancelled"
 	KindRefused     Kind = "refused" // nobody listens
+	KindNoProcess   Kind = "process-not-found"
+	KindLost        Kind = "connection-lost" // a supervisor has ended
 )
 
 // ErrTooLarge says that a request does not fit MaxRequest.
@@ -207,7 +212,7 @@ func parseRequest(text []byte) (*Request, error) {
 		return nil, fmt.Errorf("%w: %w", ErrFrame, err)
 	}
 	set := 0
-	for _, is := range []bool{request.Exec != nil, request.Put != nil, request.Get != nil, request.Dial != nil} {
+	for _, is := range []bool{request.Exec != nil, request.Put != nil, request.Get != nil, request.Dial != nil, request.Start != nil, request.Process != nil} {
 		if is {
 			set++
 		}
@@ -215,8 +220,19 @@ func parseRequest(text []byte) (*Request, error) {
 	if set != 1 {
 		return nil, fmt.Errorf("%w: a request for %d things", ErrFrame, set)
 	}
-	if e := request.Exec; e != nil && (len(e.Argv) == 0 || e.Timeout < 0) {
+	e := request.Exec
+	if s := request.Start; s != nil {
+		if e = &s.ExecRequest; s.ID == "" || len(s.ID) > MaxProcessID || s.Stdin || s.TTY {
+			return nil, fmt.Errorf("%w: a process without an id, or with an input", ErrFrame)
+		}
+	}
+	if e != nil && (len(e.Argv) == 0 || e.Timeout < 0) {
 		return nil, fmt.Errorf("%w: an exec without a command, or with a negative timeout", ErrFrame)
+	}
+	if p := request.Process; p != nil {
+		if err := p.check(); err != nil {
+			return nil, err
+		}
 	}
 	return request, nil
 }

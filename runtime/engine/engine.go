@@ -10,7 +10,7 @@ import (
 	"github.com/sandlot-dev/sandlot/runtime"
 )
 
-// New makes a Runtime out of an engine's API. It is also a runtime.Puller, Stopper, ImageRemover, VolumeRemover, Sweeper and Dialer. name is the driver's, url what
+// New makes a Runtime out of an engine's API. It is also a runtime.Puller, Stopper, ImageRemover, VolumeRemover, Sweeper, Dialer and Processes. name is the driver's, url what
 // opens it again.
 func New(api API, name, url string, options Options) runtime.Runtime {
 	return &engine{
@@ -29,6 +29,7 @@ var (
 	_ runtime.ImageRemover  = (*engine)(nil)
 	_ runtime.VolumeRemover = (*engine)(nil)
 	_ runtime.Dialer        = (*engine)(nil)
+	_ runtime.Processes     = (*engine)(nil)
 	_ runtime.Sweeper       = (*engine)(nil)
 )
 
@@ -189,6 +190,7 @@ func BaseCapabilities() runtime.Capabilities {
 		runtime.CapabilityNoNetwork, runtime.CapabilityNetwork, runtime.CapabilityPublishTCP, runtime.CapabilityPublishUDP,
 		runtime.CapabilityVolumes, runtime.CapabilityBinds, runtime.CapabilityTmpfs, runtime.CapabilityUser,
 		runtime.CapabilityTTY, runtime.CapabilityOwners, runtime.CapabilityBuild, runtime.CapabilityDial,
+		runtime.CapabilityProcesses,
 	} {
 		cs[c] = runtime.Support{OK: true}
 	}

@@ -60,7 +60,7 @@ func capabilities(data define.Info) runtime.Capabilities {
 		runtime.CapabilityReadOnlyRoot: yes, runtime.CapabilityNoNewPrivileges: yes, runtime.CapabilityDropCaps: yes,
 		runtime.CapabilityNoNetwork: yes, runtime.CapabilityVolumes: yes, runtime.CapabilityBinds: yes,
 		runtime.CapabilityTmpfs: yes, runtime.CapabilityUser: yes, runtime.CapabilityTTY: yes,
-		runtime.CapabilityOwners: yes, runtime.CapabilityBuild: yes, runtime.CapabilityDial: yes,
+		runtime.CapabilityOwners: yes, runtime.CapabilityBuild: yes, runtime.CapabilityDial: yes, runtime.CapabilityProcesses: yes,
 	}
 	h := data.Host
 	if h == nil {
