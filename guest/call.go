@@ -294,6 +294,11 @@ func (c *call) take(typ wire.Type, payload []byte) (*wire.Result, error) {
 		c.credit.add(n)
 	case wire.TypeStdout, wire.TypeStderr:
 		c.write(typ, payload)
+	case wire.TypeProcess, wire.TypeSkipped:
+		if c.request.Process == nil && c.request.Start == nil {
+			return nil, fmt.Errorf("%w: type %d, and nobody asked for processes", wire.ErrFrame, typ)
+		}
+		c.write(typ, payload)
 	case wire.TypeResult:
 		var result wire.Result
 		if err := wire.ParseJSON(payload, &result); err != nil {

@@ -37,6 +37,8 @@ const (
 	TypeStdout                  // guest: standard output, the terminal's output, or an archive
 	TypeStderr                  // guest: standard error
 	TypeResult                  // guest: JSON of [Result], its last frame
+	TypeProcess                 // guest: JSON of [ProcessInfo]
+	TypeSkipped                 // guest: how much of an output was not kept
 )
 
 const headerSize = 5
@@ -70,7 +72,7 @@ func (r *Reader) Next() (Type, []byte, error) {
 		return 0, nil, err
 	}
 	typ, length := Type(r.header[0]), binary.BigEndian.Uint32(r.header[1:])
-	if typ < TypeHello || typ > TypeResult {
+	if typ < TypeHello || typ > TypeSkipped {
 		return 0, nil, fmt.Errorf("%w: no type %d", ErrFrame, typ)
 	}
 	if length > MaxPayload {

@@ -25,8 +25,10 @@ type Request struct {
 	Get  *GetRequest  `json:"get,omitempty"`
 	Dial *DialRequest `json:"dial,omitempty"`
 
-	Change *ChangeRequest `json:"change,omitempty"`
-	Watch  *WatchRequest  `json:"watch,omitempty"`
+	Change  *ChangeRequest  `json:"change,omitempty"`
+	Watch   *WatchRequest   `json:"watch,omitempty"`
+	Start   *StartRequest   `json:"start,omitempty"`
+	Process *ProcessRequest `json:"process,omitempty"`
 }
 
 // ExecRequest asks for a command to be run.
@@ -120,6 +122,8 @@ const (
 	KindCancelled   Kind = "cancelled"
 	KindRefused     Kind = "refused"      // nobody listens
 	KindCrossDevice Kind = "cross-device" // it would have to be copied
+	KindNoProcess   Kind = "process-not-found"
+	KindLost        Kind = "connection-lost" // a supervisor has ended
 )
 
 // ErrTooLarge says that a request does not fit MaxRequest.
@@ -213,6 +217,7 @@ func parseRequest(text []byte) (*Request, error) {
 	set := 0
 	for _, is := range []bool{
 		request.Exec != nil, request.Put != nil, request.Get != nil, request.Dial != nil, request.Change != nil, request.Watch != nil,
+		request.Start != nil, request.Process != nil,
 	} {
 		if is {
 			set++
@@ -221,8 +226,19 @@ func parseRequest(text []byte) (*Request, error) {
 	if set != 1 {
 		return nil, fmt.Errorf("%w: a request for %d things", ErrFrame, set)
 	}
-	if e := request.Exec; e != nil && (len(e.Argv) == 0 || e.Timeout < 0) {
+	e := request.Exec
+	if s := request.Start; s != nil {
+		if e = &s.ExecRequest; s.ID == "" || len(s.ID) > MaxProcessID || s.Stdin || s.TTY {
+			return nil, fmt.Errorf("%w: a process without an id, or with an input", ErrFrame)
+		}
+	}
+	if e != nil && (len(e.Argv) == 0 || e.Timeout < 0) {
 		return nil, fmt.Errorf("%w: an exec without a command, or with a negative timeout", ErrFrame)
+	}
+	if p := request.Process; p != nil {
+		if err := p.check(); err != nil {
+			return nil, err
+		}
 	}
 	return request, nil
 }

@@ -50,7 +50,7 @@ func (c *countingWriter) Write(p []byte) (int, error) {
 func TestMalformedFrames(t *testing.T) {
 	for stream, want := range map[string]error{
 		"\x00\x00\x00\x00\x00":  ErrFrame,
-		"\x0d\x00\x00\x00\x00":  ErrFrame,
+		"\x0f\x00\x00\x00\x00":  ErrFrame,
 		"\x0a\x00\x01\x00\x01":  ErrFrame,
 		"\x0a\xff\xff\xff\xff":  ErrFrame,
 		"\x0a\x00":              io.ErrUnexpectedEOF,

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 	"unsafe"
@@ -18,6 +19,7 @@ import (
 func main() {
 	tricks := map[string]func(args []string) error{
 		"rabbit": rabbit, "bomb": bomb, "register": register, "trace": trace, "queue": queue, "flood": flood, "limit": limit, "block": block, "fill": fill,
+		"ask-process": askProcess,
 	}
 	trick, ok := tricks[os.Args[1]]
 	if !ok {
@@ -54,6 +56,28 @@ func bomb([]string) error {
 		fork()
 		syscall.RawSyscall(syscall.SYS_SETSID, 0, 0, 0)
 	}
+}
+
+// askProcess asks the supervisor of a process for it, and says how that ends.
+func askProcess(args []string) error {
+	ns, err := os.Readlink("/proc/self/ns/pid")
+	if err != nil {
+		return err
+	}
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	if err != nil {
+		return err
+	}
+	if err := unix.Connect(fd, &unix.SockaddrUnix{Name: "@sandlot/" + ns + "/" + args[0]}); err != nil {
+		return err
+	}
+	request := `{"process":{"op":"remove","id":"` + args[0] + `"}}`
+	_ = unix.Sendto(fd, append([]byte(strings.Repeat("0", 32)+"\x03\x00\x00\x00"+string(rune(len(request)))), request...), unix.MSG_NOSIGNAL, nil)
+	if n, err := unix.Read(fd, make([]byte, 100)); n > 0 {
+		return fmt.Errorf("an answer: %w", err)
+	}
+	fmt.Println("hung up")
+	return nil
 }
 
 // register tells the first process, at the socket named, that it is a supervisor, and hopes for an answer.

@@ -19,6 +19,8 @@ import (
 type Register struct {
 	// Session says that whoever registers is no supervisor: it starts them.
 	Session bool `json:"session,omitempty"`
+	// Process is about processes that nobody waits for, over a connection of its own.
+	Process *Process `json:"process,omitempty"`
 }
 
 // Welcome is the answer: what the first process knows of the sandbox. Nothing follows it but the connection's end, when the sandbox is
@@ -27,6 +29,8 @@ type Welcome struct {
 	Dir []byte `json:"dir"` // the working directory, absolute
 	UID int    `json:"uid"`
 	GID int    `json:"gid"`
+	// Answer is to Register.Process.
+	Answer *Answer `json:"answer,omitempty"`
 }
 
 // Deadline is a supervisor's message for each command: before it is started, and with 0 when it has ended.
