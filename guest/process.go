@@ -149,7 +149,7 @@ func processInfo(typ wire.Type, data []byte) (*wire.ProcessInfo, error) {
 		return nil, fmt.Errorf("%w: type %d does not describe a process", wire.ErrFrame, typ)
 	}
 	info := &wire.ProcessInfo{}
-	if err := wire.ParseJSON(data, info); err != nil {
+	if err := wire.Unmarshal(data, info); err != nil {
 		return nil, err
 	}
 	if r := info.Result; info.ID == "" || len(info.ID) > wire.MaxProcessID || strings.Trim(info.ID, "0123456789abcdef") != "" || info.PID < 0 ||

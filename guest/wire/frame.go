@@ -18,16 +18,16 @@ import (
 )
 
 // Version is the protocol's. Both sides must have the same.
-const Version = 1
+const Version = 2
 
 // A Type says what a frame is.
 type Type byte
 
 // The types of frames, and who sends them.
 const (
-	TypeHello   Type = 1 + iota // guest: JSON of [Hello]
-	TypePart                    // host: JSON of a request, to be continued
-	TypeRequest                 // host: JSON of [Request], or the rest of it
+	TypeHello   Type = 1 + iota // guest: [Hello]
+	TypePart                    // host: a request, to be continued
+	TypeRequest                 // host: [Request], or the rest of it
 	TypeStarted                 // guest: the request's work has begun
 	TypeCredit                  // guest: how many bytes of data more it takes, 4 bytes, big endian
 	TypeData                    // host: standard input, or an archive
@@ -36,8 +36,8 @@ const (
 	TypeCancel                  // host: end the work, then send the result
 	TypeStdout                  // guest: standard output, the terminal's output, or an archive
 	TypeStderr                  // guest: standard error
-	TypeResult                  // guest: JSON of [Result], its last frame
-	TypeProcess                 // guest: JSON of [ProcessInfo]
+	TypeResult                  // guest: [Result], its last frame
+	TypeProcess                 // guest: [ProcessInfo]
 	TypeSkipped                 // guest: how much of an output was not kept
 )
 

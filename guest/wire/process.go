@@ -16,8 +16,14 @@ const MaxProcessID = 64
 
 // StartRequest asks for a command that goes on when its host is gone. Its result tells that it has begun.
 type StartRequest struct {
-	ID string `json:"id"` // which no other process of the sandbox has
+	ID string // which no other process of the sandbox has
 	ExecRequest
+}
+
+// Fields is for the codec.
+func (r *StartRequest) Fields(c *Codec) {
+	String(c, &r.ID)
+	r.ExecRequest.Fields(c)
 }
 
 // A ProcessOp is what is to be done with processes.
@@ -34,24 +40,48 @@ const (
 
 // ProcessRequest is about a process that was started, or with OpList about all of them. The answer has a [TypeProcess] frame for each.
 type ProcessRequest struct {
-	Op     ProcessOp `json:"op"`
-	ID     string    `json:"id,omitempty"`
-	Signal int       `json:"signal,omitempty"`
+	Op     ProcessOp
+	ID     string
+	Signal int
 	// From is how many bytes of each output are not asked for. Quiet says that nothing of it is.
-	From  [2]int64 `json:"from,omitzero"`
-	Quiet [2]bool  `json:"quiet,omitzero"`
+	From  [2]int64
+	Quiet [2]bool
+}
+
+// Fields is for the codec.
+func (r *ProcessRequest) Fields(c *Codec) {
+	String(c, &r.Op)
+	String(c, &r.ID)
+	Int(c, &r.Signal)
+	for i := range r.From {
+		Int(c, &r.From[i])
+		c.Bool(&r.Quiet[i])
+	}
 }
 
 // ProcessInfo is the payload of a TypeProcess frame.
 type ProcessInfo struct {
-	ID      string   `json:"id"`
-	PID     int      `json:"pid,omitempty"`
-	Argv    [][]byte `json:"argv"`            // cut to a few KiB
-	Started int64    `json:"started"`         // nanoseconds since 1970
-	Ended   int64    `json:"ended,omitempty"` // 0 while it runs
-	Result  Result   `json:"result"`
+	ID      string
+	PID     int
+	Argv    [][]byte // cut to a few KiB
+	Started int64    // nanoseconds since 1970
+	Ended   int64    // 0 while it runs
+	Result  Result
 	// Written is how much of each output there is, or in answer to OpLook and OpWait how far the answer goes.
-	Written [2]int64 `json:"written"`
+	Written [2]int64
+}
+
+// Fields is for the codec.
+func (p *ProcessInfo) Fields(c *Codec) {
+	String(c, &p.ID)
+	Int(c, &p.PID)
+	c.ByteLists(&p.Argv)
+	Int(c, &p.Started)
+	Int(c, &p.Ended)
+	p.Result.Fields(c)
+	for i := range p.Written {
+		Int(c, &p.Written[i])
+	}
 }
 
 // check says what is wrong with a request.

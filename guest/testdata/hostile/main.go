@@ -4,6 +4,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -14,6 +15,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/sandlot-dev/sandlot/guest/wire"
 )
 
 func main() {
@@ -71,8 +74,11 @@ func askProcess(args []string) error {
 	if err := unix.Connect(fd, &unix.SockaddrUnix{Name: "@sandlot/" + ns + "/" + args[0]}); err != nil {
 		return err
 	}
-	request := `{"process":{"op":"remove","id":"` + args[0] + `"}}`
-	_ = unix.Sendto(fd, append([]byte(strings.Repeat("0", 32)+"\x03\x00\x00\x00"+string(rune(len(request)))), request...), unix.MSG_NOSIGNAL, nil)
+	said := bytes.NewBufferString(strings.Repeat("0", 32))
+	if err := wire.NewWriter(said).WriteRequest(wire.Request{Process: &wire.ProcessRequest{Op: wire.OpRemove, ID: args[0]}}); err != nil {
+		return err
+	}
+	_ = unix.Sendto(fd, said.Bytes(), unix.MSG_NOSIGNAL, nil)
 	if n, err := unix.Read(fd, make([]byte, 100)); n > 0 {
 		return fmt.Errorf("an answer: %w", err)
 	}
@@ -89,7 +95,7 @@ func register(args []string) error {
 	if err := unix.Connect(fd, &unix.SockaddrUnix{Name: args[0]}); err != nil {
 		return err
 	}
-	if _, err := unix.Write(fd, []byte(`{"timeout":1}`+"\n")); err != nil {
+	if _, err := unix.Write(fd, []byte{0, 2, 0, 0}); err != nil { // the two bytes of a supervisor's
 		return fmt.Errorf("refused: %w", err)
 	}
 	n, err := unix.Read(fd, make([]byte, 100))

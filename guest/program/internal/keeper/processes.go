@@ -82,7 +82,7 @@ func (k *keeper) serveProcess(conn *os.File, r *bufio.Reader, peer proc.Process,
 	}
 	welcome := k.welcome
 	welcome.Answer = &answer
-	if err := link.Send(conn, welcome); err != nil || !keeps || refused {
+	if err := link.Send(conn, &welcome); err != nil || !keeps || refused {
 		return
 	}
 	defer k.enter(conn)()

@@ -143,7 +143,7 @@ func (k *keeper) serve(conn *os.File, peer proc.Process) {
 	if register.Session && peer.Parent == 0 {
 		defer k.enterSession(peer)()
 	}
-	_ = link.Send(conn, k.welcome)
+	_ = link.Send(conn, &k.welcome)
 	defer k.enter(conn)()
 	k.keepDeadlines(r, peer)
 	// What it left behind becomes ours a little after its descriptors are closed.

@@ -54,7 +54,7 @@ func dial(name string, register Register, until time.Time) (*Conn, error) {
 	}
 	c := &Conn{file: file}
 	_ = file.SetDeadline(until)
-	if err := errors.Join(Send(file, register), Receive(bufio.NewReaderSize(file, 16<<10), &c.Welcome)); err != nil {
+	if err := errors.Join(Send(file, &register), Receive(bufio.NewReaderSize(file, 16<<10), &c.Welcome)); err != nil {
 		file.Close()
 		return nil, err
 	}
@@ -97,7 +97,7 @@ func Listen(name string) (*os.File, error) {
 }
 
 // Deadline says when the command that is about to start must have ended; 0: the command has.
-func (c *Conn) Deadline(timeout time.Duration) error { return Send(c.file, Deadline{timeout}) }
+func (c *Conn) Deadline(timeout time.Duration) error { return Send(c.file, &Deadline{timeout}) }
 
 // Stopping returns when the sandbox is being stopped.
 func (c *Conn) Stopping() { _, _ = c.file.Read(make([]byte, 1)) }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sandlot-dev/sandlot/guest/program/internal/proc"
+	"github.com/sandlot-dev/sandlot/guest/wire"
 )
 
 // A process that nobody waits for is asked for by its supervisor's own socket, which is named by the process. The first process has a list of them, and says to
@@ -20,19 +21,34 @@ import (
 // Process is what a supervisor says of such a process: with a Word, that it keeps it for as long as the connection stands; without, that it
 // asks for it. Without an ID it asks for the list.
 type Process struct {
-	ID   string `json:"id,omitempty"`
-	Word string `json:"word,omitempty"`
+	ID   string
+	Word string
+}
+
+// Fields is for the codec.
+func (p *Process) Fields(c *wire.Codec) {
+	wire.String(c, &p.ID)
+	wire.String(c, &p.Word)
 }
 
 // Answer is the first process's.
 type Answer struct {
 	// Taken says that there is one with the ID, Full that there are as many as there may be.
-	Taken bool `json:"taken,omitempty"`
-	Full  bool `json:"full,omitempty"`
+	Taken bool
+	Full  bool
 	// PID and Word are those of the supervisor that was asked for; 0: there is no such process. IDs is the list, the oldest first.
-	PID  int      `json:"pid,omitempty"`
-	Word string   `json:"word,omitempty"`
-	IDs  []string `json:"ids,omitempty"`
+	PID  int
+	Word string
+	IDs  []string
+}
+
+// Fields is for the codec.
+func (a *Answer) Fields(c *wire.Codec) {
+	c.Bool(&a.Taken)
+	c.Bool(&a.Full)
+	wire.Int(c, &a.PID)
+	wire.String(c, &a.Word)
+	wire.List(c, &a.IDs, func(id *string) { wire.String(c, id) })
 }
 
 // wordBytes is how much chance is in a word, and wordLength how long it is.

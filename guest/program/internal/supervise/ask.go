@@ -68,7 +68,7 @@ func (s *server) askOne(h *host, about *wire.ProcessRequest) wire.Result {
 		switch typ {
 		case wire.TypeResult:
 			var result wire.Result
-			if err := wire.ParseJSON(payload, &result); err != nil {
+			if err := wire.Unmarshal(payload, &result); err != nil {
 				return failed(wire.KindOther, err)
 			}
 			return result

@@ -4,7 +4,6 @@ package supervise
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"io"
 	"os"
@@ -184,8 +183,8 @@ func (b *background) described(written [2]int64) []byte {
 	info := b.info
 	b.mu.Unlock()
 	info.PID, info.Written = b.tree.leader.id(), written
-	text, _ := json.Marshal(info) // which it can
-	return text
+	payload, _ := wire.Marshal(&info) // its list is short
+	return payload
 }
 
 // signal signals the leader, or with SIGKILL ends all of the tree, also when the leader has ended.
