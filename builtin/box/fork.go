@@ -69,10 +69,11 @@ func (sh *shell) fork(hc interp.HandlerContext, script int) (*process, error) {
 	for name, body := range r.Funcs {
 		state.Funcs[name] = textOf([]*syntax.Stmt{body})
 	}
-	fd, err := unix.MemfdCreate("sandlot-shell", 0)
+	low, err := unix.MemfdCreate("sandlot-shell", unix.MFD_CLOEXEC)
 	if err != nil {
 		return nil, err
 	}
+	fd := inherited(low)
 	file := os.NewFile(uintptr(fd), "state")
 	defer file.Close()
 	if err := gob.NewEncoder(file).Encode(state); err != nil {
@@ -84,6 +85,21 @@ func (sh *shell) fork(hc interp.HandlerContext, script int) (*process, error) {
 	cmd := command{path: "/proc/self/exe", args: []string{"sh", forkArg}, dir: hc.Dir, stdin: hc.Stdin, stdout: hc.Stdout, stderr: hc.Stderr}
 	cmd.env = append(os.Environ(), forkVar+"="+strconv.Itoa(fd))
 	return sh.spawn(cmd)
+}
+
+// highFD is beyond the numbers that are in use between fork and exec: there Go moves descriptors to the first numbers above those that
+// it was given, whatever is there.
+const highFD = 500
+
+// inherited moves a descriptor to where the program that is started next has it, too.
+func inherited(low int) int {
+	fd, err := unix.FcntlInt(uintptr(low), unix.F_DUPFD, highFD)
+	if err != nil { // the limit on descriptors is below that
+		_, _ = unix.FcntlInt(uintptr(low), unix.F_SETFD, 0)
+		return low
+	}
+	unix.Close(low)
+	return fd
 }
 
 // runFork is the subshell's main.
