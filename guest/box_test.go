@@ -107,6 +107,12 @@ var tested = sync.OnceValue(func() error {
 
 func newBox(t *testing.T, as []string, dir string) *box {
 	t.Helper()
+	return newBoxWith(t, as, nil, InitOptions{WorkingDir: dir})
+}
+
+// newBoxWith makes a box whose first process has a standard input, if any, and is told opts.
+func newBoxWith(t *testing.T, as []string, stdio *os.File, opts InitOptions) *box {
+	t.Helper()
 	if err := tested(); err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +120,10 @@ func newBox(t *testing.T, as []string, dir string) *box {
 		t.Fatal("these tests make pid namespaces and change users: run them as root, on Linux, with unshare and setpriv (util-linux) there")
 	}
 	args := append([]string{"--fork", "--pid", "--mount-proc", "--"}, as...)
-	cmd := exec.Command("unshare", append(args, program, "init", dir)...)
+	cmd := exec.Command("unshare", append(append(args, program), InitArgv(opts)[1:]...)...)
+	if stdio != nil {
+		cmd.Stdin, cmd.Stdout = stdio, stdio
+	}
 	b := &box{t: t, as: as}
 	cmd.Stderr, cmd.SysProcAttr = &b.said, ownSession()
 	if err := cmd.Start(); err != nil {

@@ -52,6 +52,7 @@ const (
 	CapabilityDial            Capability = "dial"              // Dialer
 	CapabilityChangeFiles     Capability = "change-files"      // FileChanger
 	CapabilityWatchFiles      Capability = "watch-files"       // FileWatcher
+	CapabilityLease           Capability = "lease"             // RunOptions.Lease, and Leaser
 )
 
 // AllCapabilities lists every capability that this version of the contract names.
@@ -61,7 +62,7 @@ func AllCapabilities() []Capability {
 		CapabilityDropCaps, CapabilitySeccomp, CapabilityAppArmor, CapabilitySELinux, CapabilityNoNetwork,
 		CapabilityNetwork, CapabilityPublishTCP, CapabilityPublishUDP, CapabilityVolumes, CapabilityBinds,
 		CapabilityTmpfs, CapabilityUser, CapabilityTTY, CapabilityOwners, CapabilityBuild, CapabilityDial,
-		CapabilityChangeFiles, CapabilityWatchFiles,
+		CapabilityChangeFiles, CapabilityWatchFiles, CapabilityLease,
 	}
 }
 

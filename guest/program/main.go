@@ -1,7 +1,7 @@
 //go:build linux
 
 // Command program is Sandlot's guest: the first process of every sandbox (init), the supervisor of an exec and whoever reads and writes
-// files (serve), many of those (session, worker), and the last resort against a tree that does not end (kill). Package guest embeds it and speaks with it.
+// files (serve), many of those (session, worker), what renews a lease (renew), and the last resort against a tree that does not end (kill). Package guest embeds it and speaks with it.
 package main
 
 import (
@@ -10,6 +10,9 @@ import (
 	"os"
 
 	"github.com/sandlot-dev/sandlot/guest/program/internal/keeper"
+	"github.com/sandlot-dev/sandlot/guest/program/internal/link"
+	"github.com/sandlot-dev/sandlot/guest/program/internal/proc"
+	"github.com/sandlot-dev/sandlot/guest/program/internal/self"
 	"github.com/sandlot-dev/sandlot/guest/program/internal/session"
 	"github.com/sandlot-dev/sandlot/guest/program/internal/supervise"
 )
@@ -23,8 +26,12 @@ func main() {
 
 func run(args []string) error {
 	switch {
-	case len(args) == 2 && args[0] == "init":
-		return keeper.Run(args[1])
+	case len(args) > 1 && args[0] == "init":
+		options, err := keeper.ParseOptions(args[1:])
+		if err != nil {
+			return err
+		}
+		return keeper.Run(options)
 	case len(args) == 1 && args[0] == "serve":
 		return supervise.Run()
 	case len(args) == 1 && args[0] == "session":
@@ -35,9 +42,23 @@ func run(args []string) error {
 		return session.Run(session.Dials)
 	case len(args) == 1 && args[0] == session.Worker:
 		return supervise.Work()
+	case len(args) == 1 && args[0] == "renew":
+		return renew()
 	case len(args) > 1 && args[0] == "kill":
 		return supervise.Kill(args[1:])
 	default:
 		return errors.New("this program is run by Sandlot")
 	}
+}
+
+// renew renews the sandbox's lease, for who has no session.
+func renew() error {
+	if err := self.Harden(); err != nil {
+		return err
+	}
+	fs, err := proc.Open()
+	if err != nil {
+		return err
+	}
+	return link.Renew(fs)
 }

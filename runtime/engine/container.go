@@ -105,6 +105,7 @@ func present(c runtime.Container) runtime.Container {
 	}
 	c.Owner = c.Labels[runtime.LabelOwner]
 	c.LeaseEnd, _ = time.Parse(time.RFC3339, c.Labels[runtime.LabelLease]) // zero where there is none
+	c.Lease, _ = time.ParseDuration(c.Labels[runtime.LabelKept])
 	c.Labels = maps.Clone(c.Labels)
 	maps.DeleteFunc(c.Labels, func(key, _ string) bool { return strings.HasPrefix(key, runtime.LabelPrefix) })
 	c.Env = slices.Sorted(slices.Values(c.Env))

@@ -10,8 +10,8 @@ import (
 	"github.com/sandlot-dev/sandlot/runtime"
 )
 
-// New makes a Runtime out of an engine's API. It is also a runtime.Puller, Stopper, ImageRemover, VolumeRemover, Sweeper, Dialer, FileChanger
-// and FileWatcher. name is the driver's, url what opens it again.
+// New makes a Runtime out of an engine's API. It is also a runtime.Puller, Stopper, ImageRemover, VolumeRemover, Sweeper, Dialer, FileChanger,
+// FileWatcher and Leaser. name is the driver's, url what opens it again.
 func New(api API, name, url string, options Options) runtime.Runtime {
 	return &engine{
 		api: api, name: name, url: options.again(url), options: options,
@@ -32,6 +32,7 @@ var (
 	_ runtime.Sweeper       = (*engine)(nil)
 	_ runtime.FileChanger   = (*engine)(nil)
 	_ runtime.FileWatcher   = (*engine)(nil)
+	_ runtime.Leaser        = (*engine)(nil)
 )
 
 type engine struct {
@@ -194,6 +195,7 @@ func BaseCapabilities() runtime.Capabilities {
 		runtime.CapabilityVolumes, runtime.CapabilityBinds, runtime.CapabilityTmpfs, runtime.CapabilityUser,
 		runtime.CapabilityTTY, runtime.CapabilityOwners, runtime.CapabilityBuild, runtime.CapabilityDial,
 		runtime.CapabilityChangeFiles, runtime.CapabilityWatchFiles,
+		runtime.CapabilityLease,
 	} {
 		cs[c] = runtime.Support{OK: true}
 	}

@@ -37,10 +37,10 @@ var (
 func buildSpec(image string, opts runtime.RunOptions, caps runtime.Capabilities) (Spec, []string, error) {
 	b := &specBuilder{opts: opts, caps: caps, spec: Spec{
 		Name: opts.Name, Image: image, Hostname: opts.Hostname, User: opts.User, ReadOnly: opts.ReadOnlyRoot,
-		Entrypoint: guest.InitArgv(opts.WorkingDir),
+		Entrypoint: guest.InitArgv(guest.InitOptions{WorkingDir: opts.WorkingDir, Lease: opts.Lease}),
 		Memory:     opts.MemoryBytes, CPUs: opts.CPUs, Pids: opts.PidsLimit,
 	}}
-	for _, step := range []func() error{b.names, b.process, b.labels, b.network, b.ports, b.mounts, b.security, b.limits} {
+	for _, step := range []func() error{b.names, b.process, b.labels, b.lease, b.network, b.ports, b.mounts, b.security, b.limits} {
 		if err := step(); err != nil {
 			return Spec{}, nil, err
 		}
@@ -167,6 +167,18 @@ func (b *specBuilder) labels() error {
 		b.spec.Labels[labelWorkdir] = path.Clean(b.opts.WorkingDir)
 	}
 	return nil
+}
+
+func (b *specBuilder) lease() error {
+	lease := b.opts.Lease
+	switch {
+	case lease == 0:
+		return nil
+	case lease < runtime.MinLease:
+		return invalid("give at least a second, or 0 for none", "a lease of %s is too short", lease)
+	}
+	b.spec.Labels[runtime.LabelKept] = lease.String()
+	return b.need(runtime.CapabilityLease, "a lease")
 }
 
 func (b *specBuilder) network() error {

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,6 +28,7 @@ type keeper struct {
 	slots   chan struct{} // one for each supervisor that is connected
 	failed  chan error    // why the sandbox is to end
 	files   unix.Rlimit   // that we may open, unless a command changes it
+	renew   func()        // begins the lease anew
 
 	mu       sync.Mutex
 	sessions map[int]proc.Process // by their process id
@@ -44,8 +46,31 @@ const stopSignal = unix.SIGPWR
 // threads is how many threads, at least, can be blocked in the kernel at once.
 const threads = 3
 
-// Run is the first process's whole life, until the stop signal from outside. dir is the working directory that commands start in; empty: our own.
-func Run(dir string) error {
+// Options are what the first process is told.
+type Options struct {
+	Dir   string        // that commands start in; empty: our own
+	Lease time.Duration // how long we run unless we are renewed; 0: for ever
+}
+
+// ParseOptions reads a command line.
+func ParseOptions(args []string) (o Options, err error) {
+	o.Dir = args[0]
+	for _, arg := range args[1:] {
+		switch key, value, _ := strings.Cut(arg, "="); key {
+		case "lease":
+			o.Lease, err = time.ParseDuration(value)
+		default:
+			err = fmt.Errorf("%q is no option", arg)
+		}
+		if err != nil {
+			return o, err
+		}
+	}
+	return o, nil
+}
+
+// Run is the first process's whole life, until the stop signal from outside, or the end of its lease.
+func Run(o Options) error {
 	if os.Getpid() != 1 {
 		return errors.New("init is only for the first process of a sandbox")
 	}
@@ -59,6 +84,7 @@ func Run(dir string) error {
 	if err != nil {
 		return err
 	}
+	dir := o.Dir
 	if dir == "" {
 		wd, err := os.Getwd()
 		if err != nil {
@@ -83,11 +109,15 @@ func Run(dir string) error {
 		sweep:   make(chan struct{}, 1),
 		slots:   make(chan struct{}, maxSupervisors),
 		failed:  make(chan error, 3),
+		renew:   func() {},
 
 		sessions: make(map[int]proc.Process), conns: make(map[*os.File]bool),
 	}
 	if err := unix.Prlimit(0, unix.RLIMIT_NOFILE, nil, &k.files); err != nil {
 		return err
+	}
+	if o.Lease > 0 {
+		k.startLease(o.Lease)
 	}
 	go func() { k.fail(k.accept(listener)) }()
 	go func() { k.fail(k.sweeper()) }()

@@ -146,6 +146,14 @@ func (k *keeper) serve(conn *os.File, peer proc.Process) {
 		return
 	}
 	_ = conn.SetReadDeadline(time.Time{})
+	if register.Renew {
+		// What comes from within the sandbox is a supervisor's, at best.
+		if peer.Parent == 0 {
+			k.renew()
+			_ = link.Send(conn, k.welcome)
+		}
+		return
+	}
 	if register.Session && peer.Parent == 0 {
 		defer k.enterSession(peer)()
 	}

@@ -19,6 +19,8 @@ import (
 type Register struct {
 	// Session says that whoever registers is no supervisor: it starts them.
 	Session bool `json:"session,omitempty"`
+	// Renew says that whoever registers wants the sandbox's lease renewed, and nothing else. The welcome says that it is.
+	Renew bool `json:"renew,omitempty"`
 }
 
 // Welcome is the answer: what the first process knows of the sandbox. Nothing follows it but the connection's end, when the sandbox is

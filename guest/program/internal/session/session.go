@@ -94,6 +94,8 @@ func Run(kind Kind) error {
 				workers.serve(stream)
 			case wire.ForDial:
 				dial(stream, string(conn.Welcome.Dir))
+			case wire.ForRenew:
+				renew(stream, fs)
 			default:
 				stream.Reset()
 			}
@@ -103,6 +105,15 @@ func Run(kind Kind) error {
 	<-workers.ended
 	within(leaveTime, &serving) // connections pass on what has come
 	return nil
+}
+
+// renew has the sandbox's lease renewed. The stream's end says that it is.
+func renew(stream *mux.Stream, fs *proc.FS) {
+	if err := link.Renew(fs); err != nil {
+		stream.Reset()
+		return
+	}
+	stream.Close()
 }
 
 // within waits for others, and not for too long.
