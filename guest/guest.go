@@ -26,6 +26,12 @@ type InitOptions struct {
 	WorkingDir string
 	// Lease is how long the sandbox runs without being renewed. 0: for ever.
 	Lease time.Duration
+	// Carrier has a guest for many execs run over the first process's standard streams, as with SessionArgv, from the start on: as the sandbox's user. Where a
+	// command kills that, or its streams end, there is another one to be started as ever.
+	Carrier bool
+	// Attached ends the sandbox, with all that runs in it, as soon as the first process's standard input ends; with Carrier, as soon as the guest that runs
+	// over it does.
+	Attached bool
 }
 
 // InitArgv is the command line of the container's first process.
@@ -33,6 +39,12 @@ func InitArgv(opts InitOptions) []string {
 	argv := []string{Path, "init", opts.WorkingDir}
 	if opts.Lease > 0 {
 		argv = append(argv, "lease="+opts.Lease.String())
+	}
+	if opts.Carrier {
+		argv = append(argv, "carrier")
+	}
+	if opts.Attached {
+		argv = append(argv, "attached")
 	}
 	return argv
 }

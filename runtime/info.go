@@ -53,6 +53,7 @@ const (
 	CapabilityChangeFiles     Capability = "change-files"      // FileChanger
 	CapabilityWatchFiles      Capability = "watch-files"       // FileWatcher
 	CapabilityLease           Capability = "lease"             // RunOptions.Lease, and Leaser
+	CapabilityAttached        Capability = "attached"          // RunOptions.Attached
 )
 
 // AllCapabilities lists every capability that this version of the contract names.
@@ -62,7 +63,7 @@ func AllCapabilities() []Capability {
 		CapabilityDropCaps, CapabilitySeccomp, CapabilityAppArmor, CapabilitySELinux, CapabilityNoNetwork,
 		CapabilityNetwork, CapabilityPublishTCP, CapabilityPublishUDP, CapabilityVolumes, CapabilityBinds,
 		CapabilityTmpfs, CapabilityUser, CapabilityTTY, CapabilityOwners, CapabilityBuild, CapabilityDial,
-		CapabilityChangeFiles, CapabilityWatchFiles, CapabilityLease,
+		CapabilityChangeFiles, CapabilityWatchFiles, CapabilityLease, CapabilityAttached,
 	}
 }
 

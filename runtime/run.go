@@ -33,6 +33,10 @@ type RunOptions struct {
 	// The sandbox itself counts, in the time that its machine is awake. It does so also while it is paused, when it can neither end nor be renewed: when its
 	// lease has passed meanwhile it ends as it goes on. Nothing that runs in the sandbox can renew it or put the end off.
 	Lease time.Duration
+	// Attached makes a sandbox that lives and dies with the Runtime that runs it: it ends at once, with all that runs in it, and is removed, when that is
+	// closed, when its process has ended however, or when the connection to the engine breaks. It also is removed when it ends in any other way, and so
+	// Stop removes it. Other Runtimes can use it like any other for as long as it is there.
+	Attached bool
 	// Mounts are volumes, directories of the host and tmpfs.
 	Mounts []Mount
 	// Ports are published on the host. They need a network: with Network none, ErrInvalid.

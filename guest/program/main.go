@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 
 	"github.com/sandlot-dev/sandlot/guest/program/internal/keeper"
 	"github.com/sandlot-dev/sandlot/guest/program/internal/link"
@@ -16,6 +17,15 @@ import (
 	"github.com/sandlot-dev/sandlot/guest/program/internal/session"
 	"github.com/sandlot-dev/sandlot/guest/program/internal/supervise"
 )
+
+// The first process of a sandbox needs to know which thread it is that adopts.
+func init() {
+	if len(os.Args) > 1 && os.Args[1] == initArg {
+		runtime.LockOSThread()
+	}
+}
+
+const initArg = "init"
 
 func main() {
 	if err := run(os.Args[1:]); err != nil {
@@ -26,7 +36,7 @@ func main() {
 
 func run(args []string) error {
 	switch {
-	case len(args) > 1 && args[0] == "init":
+	case len(args) > 1 && args[0] == initArg:
 		options, err := keeper.ParseOptions(args[1:])
 		if err != nil {
 			return err
@@ -40,6 +50,8 @@ func run(args []string) error {
 		return session.Run(session.Files)
 	case len(args) == 2 && args[0] == "session" && args[1] == "dial":
 		return session.Run(session.Dials)
+	case len(args) == 2 && args[0] == "session" && args[1] == "attached":
+		return session.Run(session.Attached)
 	case len(args) == 1 && args[0] == session.Worker:
 		return supervise.Work()
 	case len(args) == 1 && args[0] == "renew":

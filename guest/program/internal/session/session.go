@@ -27,9 +27,10 @@ type Kind int
 
 // The kinds of sessions.
 const (
-	Execs Kind = iota
-	Files      // the supervisors get what archives need, and no more
-	Dials      // no supervisor is started ahead
+	Execs    Kind = iota
+	Files         // the supervisors get what archives need, and no more
+	Dials         // no supervisor is started ahead
+	Attached      // execs, for a sandbox that ends with the session
 )
 
 // Run serves until the host or the sandbox ends it, and for as long after that as any supervisor or connection lives.
@@ -100,6 +101,9 @@ func Run(kind Kind) error {
 				stream.Reset()
 			}
 		})
+	}
+	if kind == Attached {
+		return nil // all others end with this process
 	}
 	workers.end()
 	<-workers.ended

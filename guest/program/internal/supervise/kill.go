@@ -49,7 +49,10 @@ func Kill(args []string) error {
 		}
 	}
 	wakeSessions(fs)
-	return fs.KillBelow(ctx, keeperPID, func() (bool, error) { return fs.HasChildren(keeperPID) })
+	return fs.KillBelow(ctx, keeperPID, func(p proc.Process) bool { return isCarried(fs, p) }, func() (bool, error) {
+		adopted, err := fs.Adopted(keeperPID)
+		return len(adopted) > 0, err
+	})
 }
 
 // killTarget ends a supervisor, or a session. An orphan, which is one whose session has ended, the first process has.
@@ -60,10 +63,10 @@ func killTarget(ctx context.Context, fs *proc.FS, pid int) error {
 	}
 	for {
 		target, err := fs.Get(pid)
-		if err != nil || !target.Alive || target.Parent == keeperPID {
+		if err != nil || !target.Alive || target.Parent == keeperPID && !isCarried(fs, target) {
 			return nil
 		}
-		if target.Parent == 0 || isSession(fs, target.Parent) {
+		if target.Parent == 0 || target.Parent == keeperPID || isSession(fs, target.Parent) {
 			return killSupervisor(ctx, fs, target)
 		}
 		if parent, err := fs.Get(target.Parent); err == nil && parent.Alive {
@@ -81,18 +84,30 @@ func killTarget(ctx context.Context, fs *proc.FS, pid int) error {
 // lines are true.
 func isSession(fs *proc.FS, pid int) bool {
 	p, err := fs.Get(pid)
-	if err != nil || p.Parent != 0 || pid == keeperPID {
+	if err != nil || pid == keeperPID {
 		return false
+	}
+	if p.Parent != 0 {
+		return isCarried(fs, p)
 	}
 	args := fs.Args(pid)
 	return len(args) > 1 && args[1] == "session"
+}
+
+// isCarried says whether a process is the session that the first process has started. What that has not adopted, it has.
+func isCarried(fs *proc.FS, p proc.Process) bool {
+	if p.Parent != keeperPID {
+		return false
+	}
+	adopted, err := fs.Adopted(keeperPID)
+	return err == nil && !adopted[p.PID]
 }
 
 // wakeSessions lets sessions go on that a command has stopped.
 func wakeSessions(fs *proc.FS) {
 	all, _ := fs.All()
 	for _, p := range all {
-		if p.Parent == 0 && isSession(fs, p.PID) {
+		if p.Parent <= keeperPID && isSession(fs, p.PID) {
 			_ = unix.Kill(p.PID, unix.SIGCONT)
 		}
 	}
