@@ -238,7 +238,7 @@ type breaker func(b *broken)
 // breakers maps the id of each case to a runtime that breaks its rule.
 func breakers() map[string]breaker {
 	out := map[string]breaker{}
-	for _, group := range []map[string]breaker{execBreakers(), nextExecBreakers(), timeoutBreakers(), lifecycleBreakers(), leaseBreakers(), buildBreakers(), isolationBreakers(), portBreakers(), dialBreakers(), putBreakers(), getBreakers(), changeBreakers(), watchBreakers()} {
+	for _, group := range []map[string]breaker{execBreakers(), nextExecBreakers(), timeoutBreakers(), lifecycleBreakers(), leaseBreakers(), attachedBreakers(), buildBreakers(), isolationBreakers(), portBreakers(), dialBreakers(), putBreakers(), getBreakers(), changeBreakers(), watchBreakers()} {
 		for id, b := range group {
 			out[id] = b
 		}

@@ -81,6 +81,7 @@ func asking(c runtime.Capability) (runtime.RunOptions, bool) {
 		runtime.CapabilityTmpfs:        {Mounts: []runtime.Mount{{Type: runtime.MountTmpfs, Target: "/mnt/tmpfs"}}},
 		runtime.CapabilityUser:         {User: "1000:1000"},
 		runtime.CapabilityLease:        {Lease: time.Hour},
+		runtime.CapabilityAttached:     {Attached: true},
 	}[c]
 	return opts, ok
 }
