@@ -76,6 +76,8 @@ func (o Options) check() error {
 		return invalid("RunOptions.Lease is given", "set Options.Lease, which is in its place")
 	case o.Lease > 0 && !o.LeaseEnd.IsZero():
 		return invalid("both a lease and its end are given", "set one of Lease and LeaseEnd")
+	case o.Attached && o.Detached:
+		return invalid("the sandbox is to be attached and detached", "set one of Attached and Detached")
 	case o.OutputLimit < 0:
 		return invalid("the output limit is negative", "leave it 0 for the default")
 	}
