@@ -28,7 +28,8 @@ type Options struct {
 	// there for so long from its start, and GC removes it then unless it knows that the owner lives. 0: for ever. Together with RunOptions.LeaseEnd or
 	// RunOptions.Lease, or negative: runtime.ErrInvalid.
 	Lease time.Duration
-	// Detached makes a sandbox that is to outlive this process: it has no owner but the one that RunOptions.Owner may name.
+	// Detached makes a sandbox that is to outlive this process: it has no owner but the one that RunOptions.Owner may name. Together with
+	// RunOptions.Attached, which is the contrary: runtime.ErrInvalid.
 	Detached bool
 	// Progress gets the log of a build and the progress of a pull, for people. Nil discards.
 	Progress io.Writer
