@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"sync"
 
 	"github.com/sandlot-dev/sandlot/guest"
@@ -178,11 +179,14 @@ func (e *engine) info(ctx context.Context) (runtime.Info, error) {
 			return runtime.Info{}, err
 		}
 		info.Runtime, info.URL = e.name, e.url
-		if _, can := e.api.(Attacher); info.Capabilities != nil {
-			info.Capabilities[runtime.CapabilityAttached] = runtime.Support{OK: can}
-			if !can {
-				info.Capabilities[runtime.CapabilityAttached] = runtime.Support{Reason: "nothing holds a connection to a sandbox's first process"}
-			}
+		info.Capabilities = maps.Clone(info.Capabilities)
+		if info.Capabilities == nil {
+			info.Capabilities = make(runtime.Capabilities)
+		}
+		if _, can := e.api.(Attacher); can {
+			info.Capabilities[runtime.CapabilityAttached] = runtime.Support{OK: true}
+		} else {
+			info.Capabilities[runtime.CapabilityAttached] = runtime.Support{Reason: "nothing holds a connection to a sandbox's first process"}
 		}
 		e.infoKept = &info
 	}
