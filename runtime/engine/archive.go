@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 
+	"github.com/sandlot-dev/sandlot/guest"
 	"github.com/sandlot-dev/sandlot/runtime"
 )
 
@@ -41,16 +42,10 @@ func (e *engine) GetArchive(ctx context.Context, id, path string, w io.Writer, o
 		if opts.Depth < 0 {
 			return runtime.GetArchiveResult{}, invalid("give 0 for all", "the depth is negative: %d", opts.Depth)
 		}
-		full, err := e.resolve(ctx, id)
-		if err != nil {
-			return runtime.GetArchiveResult{}, err
-		}
-		line, err := e.connect(ctx, full, who{files: true})
-		if err != nil {
-			return runtime.GetArchiveResult{}, err
-		}
-		result, err := e.guest.get(ctx, line.Channel, path, w, opts)
-		return result, missing(path, e.explain(ctx, full, line, err))
+		result, err := overFiles(ctx, e, id, func(ch guest.Channel) (runtime.GetArchiveResult, error) {
+			return e.guest.get(ctx, ch, path, w, opts)
+		})
+		return result, missing(path, err)
 	})
 }
 

@@ -3,8 +3,24 @@ package engine
 import (
 	"context"
 
+	"github.com/sandlot-dev/sandlot/guest"
 	"github.com/sandlot-dev/sandlot/runtime"
 )
+
+// overFiles has do speak with the guest that works on a sandbox's files.
+func overFiles[R any](ctx context.Context, e *engine, id string, do func(guest.Channel) (R, error)) (R, error) {
+	var none R
+	full, err := e.resolve(ctx, id)
+	if err != nil {
+		return none, err
+	}
+	line, err := e.connect(ctx, full, who{files: true})
+	if err != nil {
+		return none, err
+	}
+	result, err := do(line.Channel)
+	return result, e.explain(ctx, full, line, err)
+}
 
 // ChangeFile implements runtime.FileChanger.
 func (e *engine) ChangeFile(
@@ -20,16 +36,9 @@ func (e *engine) ChangeFile(
 				return none, err
 			}
 		}
-		full, err := e.resolve(ctx, id)
-		if err != nil {
-			return none, err
-		}
-		line, err := e.connect(ctx, full, who{files: true})
-		if err != nil {
-			return none, err
-		}
-		result, err := e.guest.change(ctx, line.Channel, path, change, opts)
-		return result, e.explain(ctx, full, line, err)
+		return overFiles(ctx, e, id, func(ch guest.Channel) (runtime.ChangeFileResult, error) {
+			return e.guest.change(ctx, ch, path, change, opts)
+		})
 	})
 }
 
@@ -38,19 +47,12 @@ func (e *engine) WatchFiles(
 	ctx context.Context, id, path string, tell func(runtime.FileEvent) error, opts runtime.WatchFilesOptions,
 ) (runtime.WatchFilesResult, error) {
 	return call(ctx, e, "watch files", id, func(ctx context.Context) (runtime.WatchFilesResult, error) {
-		none := runtime.WatchFilesResult{}
 		if err := e.check(ctx, runtime.CapabilityWatchFiles, "a watch of files"); err != nil {
-			return none, err
+			return runtime.WatchFilesResult{}, err
 		}
-		full, err := e.resolve(ctx, id)
-		if err != nil {
-			return none, err
-		}
-		line, err := e.connect(ctx, full, who{files: true})
-		if err != nil {
-			return none, err
-		}
-		result, err := e.guest.watch(ctx, line.Channel, path, tell, opts)
-		return result, missing(path, e.explain(ctx, full, line, err))
+		result, err := overFiles(ctx, e, id, func(ch guest.Channel) (runtime.WatchFilesResult, error) {
+			return e.guest.watch(ctx, ch, path, tell, opts)
+		})
+		return result, missing(path, err)
 	})
 }
