@@ -23,26 +23,28 @@ type whole interface {
 	runtime.Dialer
 	runtime.FileChanger
 	runtime.FileWatcher
+	runtime.Processes
 }
 
 // broken is a real runtime that breaks one rule. Each func takes the place of one method; error changes what any of them returns.
 type broken struct {
 	whole
-	info    func(*runtime.Info)
-	build   func(ctx context.Context, r *io.Reader, opts *runtime.BuildOptions) (after func(*runtime.BuildResult, *error))
-	run     func(ctx *context.Context, image *string, opts *runtime.RunOptions) (after func(*runtime.RunResult, *error))
-	exec    func(ctx context.Context, id string, argv []string, opts runtime.ExecOptions) (runtime.ExecResult, error)
-	inspect func(*runtime.Container, *error)
-	list    func(*runtime.ListOptions) (after func(*[]runtime.Container))
-	remove  func(ctx context.Context, id string) (error, bool)
-	put     func(ctx context.Context, id, dir string, archive io.Reader, opts runtime.PutArchiveOptions) (runtime.PutArchiveResult, error)
-	get     func(ctx context.Context, id, path string, w io.Writer, opts runtime.GetArchiveOptions) (runtime.GetArchiveResult, error)
-	stop    func(*runtime.StopOptions) (skip bool)
-	start   func(ctx context.Context, id string) (error, bool)
-	close   func() error
-	dial    func(ctx context.Context, id, network, address string, opts runtime.DialOptions) (net.Conn, error)
-	change  func(ctx context.Context, id, path string, change runtime.FileChange, opts runtime.ChangeFileOptions) (runtime.ChangeFileResult, error)
-	watch   func(ctx context.Context, id, path string, tell func(runtime.FileEvent) error, opts runtime.WatchFilesOptions) (runtime.WatchFilesResult, error)
+	info      func(*runtime.Info)
+	build     func(ctx context.Context, r *io.Reader, opts *runtime.BuildOptions) (after func(*runtime.BuildResult, *error))
+	run       func(ctx *context.Context, image *string, opts *runtime.RunOptions) (after func(*runtime.RunResult, *error))
+	exec      func(ctx context.Context, id string, argv []string, opts runtime.ExecOptions) (runtime.ExecResult, error)
+	inspect   func(*runtime.Container, *error)
+	list      func(*runtime.ListOptions) (after func(*[]runtime.Container))
+	remove    func(ctx context.Context, id string) (error, bool)
+	put       func(ctx context.Context, id, dir string, archive io.Reader, opts runtime.PutArchiveOptions) (runtime.PutArchiveResult, error)
+	get       func(ctx context.Context, id, path string, w io.Writer, opts runtime.GetArchiveOptions) (runtime.GetArchiveResult, error)
+	stop      func(*runtime.StopOptions) (skip bool)
+	start     func(ctx context.Context, id string) (error, bool)
+	close     func() error
+	dial      func(ctx context.Context, id, network, address string, opts runtime.DialOptions) (net.Conn, error)
+	processes brokenProcesses
+	change    func(ctx context.Context, id, path string, change runtime.FileChange, opts runtime.ChangeFileOptions) (runtime.ChangeFileResult, error)
+	watch     func(ctx context.Context, id, path string, tell func(runtime.FileEvent) error, opts runtime.WatchFilesOptions) (runtime.WatchFilesResult, error)
 	// removeImage says that the image is gone.
 	removeImage func() bool
 	error       func(error) error
@@ -228,7 +230,7 @@ type breaker func(b *broken)
 // breakers maps the id of each case to a runtime that breaks its rule.
 func breakers() map[string]breaker {
 	out := map[string]breaker{}
-	for _, group := range []map[string]breaker{execBreakers(), nextExecBreakers(), timeoutBreakers(), lifecycleBreakers(), buildBreakers(), isolationBreakers(), portBreakers(), dialBreakers(), putBreakers(), getBreakers(), changeBreakers(), watchBreakers()} {
+	for _, group := range []map[string]breaker{execBreakers(), nextExecBreakers(), timeoutBreakers(), lifecycleBreakers(), buildBreakers(), isolationBreakers(), portBreakers(), dialBreakers(), processBreakers(), putBreakers(), getBreakers(), changeBreakers(), watchBreakers()} {
 		for id, b := range group {
 			out[id] = b
 		}

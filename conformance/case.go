@@ -28,7 +28,7 @@ func Cases() []Case {
 	return slices.Concat(
 		execCases(), execOptionCases(), nextExecCases(), streamCases(), ttyCases(), timeoutCases(),
 		lifecycleCases(), runCases(), stopCases(), buildCases(),
-		isolationCases(), guestCases(), mountCases(), portCases(), dialCases(),
+		isolationCases(), guestCases(), mountCases(), portCases(), dialCases(), processCases(),
 		archiveCases(), changeCases(), watchCases(),
 	)
 }

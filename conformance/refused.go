@@ -57,6 +57,15 @@ func refused(t *T, c runtime.Capability) {
 			w.cancel()
 			w.Ends(runtime.ErrUnsupported)
 		}
+	case runtime.CapabilityProcesses:
+		id := t.Run(runtime.RunOptions{})
+		if processes, is := t.Runtime().(runtime.Processes); is {
+			t.Input("start a process")
+			_, err := processes.StartProcess(t.ctx, id, probeArgv("stay", t.token), runtime.StartProcessOptions{})
+			t.ErrorIs("StartProcess, without the capability", err, runtime.ErrUnsupported)
+			_, err = processes.ListProcesses(t.ctx, id, runtime.ListProcessesOptions{})
+			t.ErrorIs("ListProcesses, without the capability", err, runtime.ErrUnsupported)
+		}
 	default:
 		t.Fatalf("the suite does not know how to ask for %s", c)
 	}

@@ -257,7 +257,7 @@ func (c *call) hear(t *turn) (*wire.Reader, wire.Hello, error) {
 }
 
 func parseHello(typ wire.Type, payload []byte) (hello wire.Hello, err error) {
-	if err := wire.ParseJSON(payload, &hello); err != nil || typ != wire.TypeHello || hello.PID <= 0 {
+	if hello, err = wire.ParseHello(payload); err != nil || typ != wire.TypeHello {
 		return hello, noGuest("what was started is no guest")
 	}
 	return hello, nil
@@ -294,9 +294,14 @@ func (c *call) take(typ wire.Type, payload []byte) (*wire.Result, error) {
 		c.credit.add(n)
 	case wire.TypeStdout, wire.TypeStderr:
 		c.write(typ, payload)
+	case wire.TypeProcess, wire.TypeSkipped:
+		if c.request.Process == nil && c.request.Start == nil {
+			return nil, fmt.Errorf("%w: type %d, and nobody asked for processes", wire.ErrFrame, typ)
+		}
+		c.write(typ, payload)
 	case wire.TypeResult:
 		var result wire.Result
-		if err := wire.ParseJSON(payload, &result); err != nil {
+		if err := wire.Unmarshal(payload, &result); err != nil {
 			return nil, err
 		}
 		if result.Exit < 0 || result.Exit > 255 || result.Signal < 0 || result.Signal > 127 || result.Entries < 0 || result.Bytes < 0 {

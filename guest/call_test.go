@@ -52,7 +52,7 @@ func (g *fakeGuest) Close() error {
 
 // hello plays the beginning, up to the request.
 func (g *fakeGuest) hello() {
-	_ = g.w.WriteJSON(wire.TypeHello, wire.Hello{Sandlot: wire.Version, PID: 42})
+	_ = g.w.WriteHello(wire.Hello{Sandlot: wire.Version, PID: 42})
 	_, _ = g.r.ReadRequest()
 }
 
@@ -144,11 +144,13 @@ func TestNoGuest(t *testing.T) {
 }
 
 func TestOtherProtocol(t *testing.T) {
-	p := play(t, background, runtime.ExecOptions{}, func(g *fakeGuest) {
-		_ = g.w.WriteJSON(wire.TypeHello, wire.Hello{Sandlot: wire.Version + 1, PID: 42})
-	})
-	if !errors.Is(p.err, runtime.ErrInvalid) || !strings.Contains(p.err.Error(), "make it anew") || p.rescued != nil {
-		t.Errorf("%+v", p)
+	for hello, says := range map[string]string{
+		`{"sandlot":1,"pid":42}`: "speaks protocol 1, and this Sandlot 2", `{"sandlot":3,"other":[]}`: "speaks protocol 3, and this Sandlot 2",
+	} {
+		p := play(t, background, runtime.ExecOptions{}, func(g *fakeGuest) { _ = g.w.Write(wire.TypeHello, []byte(hello)) })
+		if !errors.Is(p.err, runtime.ErrInvalid) || !strings.Contains(p.err.Error(), says) || !strings.Contains(p.err.Error(), "make it anew") || p.rescued != nil {
+			t.Errorf("%s: %+v", hello, p)
+		}
 	}
 }
 
@@ -162,11 +164,11 @@ func TestGuestBreaksProtocol(t *testing.T) {
 		"hello again":     func(g *fakeGuest) { g.hello() },
 		"started twice":   func(g *fakeGuest) { _ = g.w.Write(wire.TypeStarted, nil); _ = g.w.Write(wire.TypeStarted, nil) },
 		"bad credit":      func(g *fakeGuest) { _ = g.w.Write(wire.TypeCredit, []byte("abc")) },
-		"no JSON":         func(g *fakeGuest) { _ = g.w.Write(wire.TypeResult, []byte("abc")) },
-		"exit code":       func(g *fakeGuest) { _ = g.w.WriteJSON(wire.TypeResult, wire.Result{Exit: 256}) },
-		"negative":        func(g *fakeGuest) { _ = g.w.WriteJSON(wire.TypeResult, wire.Result{Exit: -1}) },
-		"signal":          func(g *fakeGuest) { _ = g.w.WriteJSON(wire.TypeResult, wire.Result{Signal: 200}) },
-		"gives up itself": func(g *fakeGuest) { _ = g.w.WriteJSON(wire.TypeResult, wire.Result{Cancelled: true, Left: true}) },
+		"no result":       func(g *fakeGuest) { _ = g.w.Write(wire.TypeResult, []byte("abc")) },
+		"exit code":       func(g *fakeGuest) { _ = g.w.WriteResult(wire.Result{Exit: 256}) },
+		"negative":        func(g *fakeGuest) { _ = g.w.WriteResult(wire.Result{Exit: -1}) },
+		"signal":          func(g *fakeGuest) { _ = g.w.WriteResult(wire.Result{Signal: 200}) },
+		"gives up itself": func(g *fakeGuest) { _ = g.w.WriteResult(wire.Result{Cancelled: true, Left: true}) },
 	} {
 		p := play(t, background, runtime.ExecOptions{}, func(g *fakeGuest) {
 			g.hello()
@@ -242,7 +244,7 @@ func TestSlowWriter(t *testing.T) {
 		g.hello()
 		_ = g.w.Write(wire.TypeStarted, nil)
 		_ = g.w.Write(wire.TypeStdout, []byte("x"))
-		_ = g.w.WriteJSON(wire.TypeResult, wire.Result{Exit: 3})
+		_ = g.w.WriteResult(wire.Result{Exit: 3})
 	})
 	if p.err != nil || p.result.ExitCode != 3 || out.String() != "x" || p.rescued != nil {
 		t.Errorf("%+v", p)
@@ -264,7 +266,7 @@ func TestInputUnderCredit(t *testing.T) {
 		if typ, _ := g.next(); typ != wire.TypeEOF {
 			t.Errorf("type %d, want the end", typ)
 		}
-		_ = g.w.WriteJSON(wire.TypeResult, wire.Result{})
+		_ = g.w.WriteResult(wire.Result{})
 	})
 	if p.err != nil {
 		t.Error(p.err)
@@ -285,7 +287,7 @@ func TestNoCredit(t *testing.T) {
 		if typ, _ := g.next(); typ != wire.TypeCancel {
 			t.Errorf("type %d, want a cancel", typ)
 		}
-		_ = g.w.WriteJSON(wire.TypeResult, wire.Result{Exit: 124, Cancelled: true})
+		_ = g.w.WriteResult(wire.Result{Exit: 124, Cancelled: true})
 	})
 	if !errors.Is(p.err, context.DeadlineExceeded) || p.result.ExitCode != runtime.ExitTimeout || read || p.rescued != nil {
 		t.Errorf("%+v, read %v", p, read)
@@ -302,7 +304,7 @@ func TestResultBeforeCancel(t *testing.T) {
 	p := play(t, cancelled, runtime.ExecOptions{}, func(g *fakeGuest) {
 		g.hello()
 		g.next()
-		_ = g.w.WriteJSON(wire.TypeResult, wire.Result{Exit: 5})
+		_ = g.w.WriteResult(wire.Result{Exit: 5})
 	})
 	if p.err != nil || p.result.ExitCode != 5 {
 		t.Errorf("%+v", p)
@@ -316,7 +318,7 @@ func TestResizeNeedsTerminal(t *testing.T) {
 		g.hello()
 		_ = g.w.Write(wire.TypeStarted, nil)
 		time.Sleep(time.Second)
-		_ = g.w.WriteJSON(wire.TypeResult, wire.Result{})
+		_ = g.w.WriteResult(wire.Result{})
 	})
 	if p.err != nil || len(sizes) != 1 {
 		t.Errorf("%+v, %d sizes left", p, len(sizes))
@@ -327,13 +329,13 @@ func TestResizeNeedsTerminal(t *testing.T) {
 func FuzzExec(f *testing.F) {
 	var good bytes.Buffer
 	w := wire.NewWriter(&good)
-	_ = w.WriteJSON(wire.TypeHello, wire.Hello{Sandlot: wire.Version, PID: 42})
+	_ = w.WriteHello(wire.Hello{Sandlot: wire.Version, PID: 42})
 	_ = w.Write(wire.TypeStarted, nil)
 	_ = w.WriteCredit(10)
 	_ = w.Write(wire.TypeStdout, []byte("out"))
 	_ = w.Write(wire.TypeStderr, []byte("err"))
 	f.Add(good.Bytes())
-	_ = w.WriteJSON(wire.TypeResult, wire.Result{Exit: 3})
+	_ = w.WriteResult(wire.Result{Exit: 3})
 	f.Add(good.Bytes())
 	f.Add([]byte("OCI runtime exec failed"))
 	f.Fuzz(func(t *testing.T, stream []byte) {

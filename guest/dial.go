@@ -100,7 +100,7 @@ func ask(stream *mux.Stream, request *wire.DialRequest) error {
 		return nil
 	}
 	var result wire.Result
-	if err := wire.ParseJSON(payload, &result); err != nil || typ != wire.TypeResult || result.Failure == nil {
+	if err := wire.Unmarshal(payload, &result); err != nil || typ != wire.TypeResult || result.Failure == nil {
 		return lost(fmt.Errorf("%w: type %d is no answer to a dial", wire.ErrFrame, typ))
 	}
 	failed := failure(result.Failure)

@@ -22,6 +22,8 @@ var kinds = map[wire.Kind]error{
 	wire.KindTruncated:   runtime.ErrInvalid,
 	wire.KindRefused:     runtime.ErrRefused,
 	wire.KindCrossDevice: runtime.ErrInvalid,
+	wire.KindNoProcess:   runtime.ErrProcessNotFound,
+	wire.KindLost:        runtime.ErrConnectionLost,
 }
 
 // failure is the error that a guest reported.

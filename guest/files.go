@@ -85,8 +85,8 @@ func WatchFiles(
 	c := &call{
 		ch: ch, request: wire.Request{Watch: &wire.WatchRequest{Path: []byte(path), Recursive: opts.Recursive}},
 		output: func(_ wire.Type, data []byte) error {
-			var events []wire.FileEvent
-			if err := wire.ParseJSON(data, &events); err != nil {
+			var events wire.FileEvents
+			if err := wire.Unmarshal(data, &events); err != nil {
 				return lost(err)
 			}
 			if !stands {

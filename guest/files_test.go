@@ -10,31 +10,34 @@ import (
 	"github.com/sandlot-dev/sandlot/runtime"
 )
 
+// events is the payload of a frame.
+func events(es ...wire.FileEvent) string {
+	payload, _ := wire.Marshal((*wire.FileEvents)(&es))
+	return string(payload)
+}
+
 // What a guest may send in place of events.
 func TestWatchOfAHostileGuest(t *testing.T) {
-	for _, frame := range []string{
-		"", "{}", "[", `[{}]`, `[{"op":"create"}]`, `[{"op":"other","path":"YQ=="}]`, `[{"op":"create","path":"/"}]`,
-		`[{"op":"create","path":"Li4="}]`,                 // ..
-		`[{"op":"create","path":"Lg=="}]`,                 // .
-		`[{"op":"write","path":"Li4vYQ=="}]`,              // ../a
-		`[{"op":"write","path":"YS8uLi8uLi9i"}]`,          // a/../../b
-		`[{"op":"remove","path":"L2E="}]`,                 // /a
-		`[{"op":"remove","path":"YQBi"}]`,                 // a, zero, b
-		`[{"op":"create","path":"YS8="}]`,                 // a/
-		`[{"op":"rename","path":"YQ=="}]`,                 // a to nothing
-		`[{"op":"rename","path":"YQ==","to":"Li4vYQ=="}]`, // a to ../a
-		`[{"op":"overflow","path":"YQ=="}]`,               // an overflow of a
-		`[{"op":"attributes","path":"YQ==","to":"YQ=="}]`, // a to a
+	frames := []string{"", "{}", "[", "\xff\xff\xff\xff\x0f", events(wire.FileEvent{Op: wire.OpCreated, Path: []byte("a")}) + "x"}
+	for _, e := range []wire.FileEvent{
+		{}, {Op: wire.OpCreated}, {Op: "other", Path: []byte("a")}, {Op: wire.OpCreated, Path: []byte("/")}, {Op: wire.OpCreated, Path: []byte("..")},
+		{Op: wire.OpCreated, Path: []byte(".")}, {Op: wire.OpWritten, Path: []byte("../a")}, {Op: wire.OpWritten, Path: []byte("a/../../b")},
+		{Op: wire.OpRemoved, Path: []byte("/a")}, {Op: wire.OpRemoved, Path: []byte("a\x00b")}, {Op: wire.OpCreated, Path: []byte("a/")},
+		{Op: wire.OpRenamed, Path: []byte("a")}, {Op: wire.OpRenamed, Path: []byte("a"), To: []byte("../a")},
+		{Op: wire.OpOverflow, Path: []byte("a")}, {Op: wire.OpAttrib, Path: []byte("a"), To: []byte("a")},
 	} {
+		frames = append(frames, events(e))
+	}
+	for _, frame := range frames {
 		synctest.Test(t, func(t *testing.T) {
 			g := newFakeGuest()
 			go func() {
 				g.hello()
-				_ = g.w.Write(wire.TypeStdout, []byte(`[]`))
-				_ = g.w.Write(wire.TypeStdout, []byte(`[{"op":"create","path":"Li5h"}]`))
+				_ = g.w.Write(wire.TypeStdout, []byte(events()))
+				_ = g.w.Write(wire.TypeStdout, []byte(events(wire.FileEvent{Op: wire.OpCreated, Path: []byte("..a")})))
 				_ = g.w.Write(wire.TypeStdout, []byte(frame))
 				if typ, _ := g.next(); typ != wire.TypeCancel {
-					t.Errorf("%s: the host sends %d, want a cancel", frame, typ)
+					t.Errorf("%q: the host sends %d, want a cancel", frame, typ)
 				}
 				_ = g.w.WriteResult(wire.Result{Failure: &wire.Failure{Kind: wire.KindCancelled}})
 			}()
@@ -44,10 +47,10 @@ func TestWatchOfAHostileGuest(t *testing.T) {
 				return nil
 			}, runtime.WatchFilesOptions{Ready: func() { ready++ }})
 			if !errors.Is(err, runtime.ErrConnectionLost) {
-				t.Errorf("%s: %v, want that the connection is lost", frame, err)
+				t.Errorf("%q: %v, want that the connection is lost", frame, err)
 			}
 			if ready != 1 || len(told) != 1 || told[0] != (runtime.FileEvent{Op: runtime.FileCreated, Path: "..a"}) {
-				t.Errorf("%s: ready %d times, told %+v", frame, ready, told)
+				t.Errorf("%q: ready %d times, told %+v", frame, ready, told)
 			}
 			g.toHost.Close()
 			g.fromHost.Close()

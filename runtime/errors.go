@@ -7,24 +7,25 @@ import (
 
 // The kinds of errors. Match with errors.Is.
 var (
-	ErrNotFound       = errors.New("not found")               // no such sandbox, network, published port, volume
-	ErrImageNotFound  = errors.New("image not found")         // the engine, or the registry, does not have it
-	ErrFileNotFound   = errors.New("file not found")          // no such file or directory in the sandbox
-	ErrAlreadyExists  = errors.New("already exists")          // a name is taken
-	ErrPortInUse      = errors.New("port is in use")          // a host port is taken
-	ErrInUse          = errors.New("in use")                  // an image or volume that a container uses
-	ErrNotRunning     = errors.New("not running")             // the sandbox does not run
-	ErrTimeout        = errors.New("timed out")               // an exec's deadline passed
-	ErrInvalid        = errors.New("invalid")                 // what was asked for makes no sense
-	ErrUnavailable    = errors.New("unavailable")             // the engine, or a registry, does not answer
-	ErrPermission     = errors.New("permission denied")       // the engine, or the sandbox, does not let us
-	ErrReadOnly       = errors.New("read-only file system")   // a write to what is read-only
-	ErrNoSpace        = errors.New("no space left on device") // a write to what is full
-	ErrBuildFailed    = errors.New("build failed")            // a step of a build failed
-	ErrConnectionLost = errors.New("connection lost")         // the sandbox or the engine went away during a call
-	ErrClosed         = errors.New("closed")                  // a call after Close
-	ErrRefused        = errors.New("connection refused")      // nothing listens there
-	ErrUnsupported    = errors.ErrUnsupported                 // a capability that this runtime lacks
+	ErrNotFound        = errors.New("not found")               // no such sandbox, network, published port, volume
+	ErrImageNotFound   = errors.New("image not found")         // the engine, or the registry, does not have it
+	ErrFileNotFound    = errors.New("file not found")          // no such file or directory in the sandbox
+	ErrProcessNotFound = errors.New("process not found")       // no such process that was started in the sandbox
+	ErrAlreadyExists   = errors.New("already exists")          // a name is taken
+	ErrPortInUse       = errors.New("port is in use")          // a host port is taken
+	ErrInUse           = errors.New("in use")                  // an image or volume that a container uses
+	ErrNotRunning      = errors.New("not running")             // the sandbox does not run
+	ErrTimeout         = errors.New("timed out")               // an exec's deadline passed
+	ErrInvalid         = errors.New("invalid")                 // what was asked for makes no sense
+	ErrUnavailable     = errors.New("unavailable")             // the engine, or a registry, does not answer
+	ErrPermission      = errors.New("permission denied")       // the engine, or the sandbox, does not let us
+	ErrReadOnly        = errors.New("read-only file system")   // a write to what is read-only
+	ErrNoSpace         = errors.New("no space left on device") // a write to what is full
+	ErrBuildFailed     = errors.New("build failed")            // a step of a build failed
+	ErrConnectionLost  = errors.New("connection lost")         // the sandbox or the engine went away during a call
+	ErrClosed          = errors.New("closed")                  // a call after Close
+	ErrRefused         = errors.New("connection refused")      // nothing listens there
+	ErrUnsupported     = errors.ErrUnsupported                 // a capability that this runtime lacks
 )
 
 // An Error is what every failed call of a runtime returns.

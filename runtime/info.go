@@ -52,6 +52,7 @@ const (
 	CapabilityDial            Capability = "dial"              // Dialer
 	CapabilityChangeFiles     Capability = "change-files"      // FileChanger
 	CapabilityWatchFiles      Capability = "watch-files"       // FileWatcher
+	CapabilityProcesses       Capability = "processes"         // Processes
 )
 
 // AllCapabilities lists every capability that this version of the contract names.
@@ -62,6 +63,7 @@ func AllCapabilities() []Capability {
 		CapabilityNetwork, CapabilityPublishTCP, CapabilityPublishUDP, CapabilityVolumes, CapabilityBinds,
 		CapabilityTmpfs, CapabilityUser, CapabilityTTY, CapabilityOwners, CapabilityBuild, CapabilityDial,
 		CapabilityChangeFiles, CapabilityWatchFiles,
+		CapabilityProcesses,
 	}
 }
 

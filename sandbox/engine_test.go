@@ -471,6 +471,7 @@ func TestEngineExamples(t *testing.T) {
 			ExampleSandbox_FS, ExampleSandbox_Symlink, ExampleSandbox_Rename, ExampleSandbox_Chmod, ExampleSandbox_Chown, ExampleSandbox_Lchown, ExampleSandbox_Watch,
 			ExampleSandbox_PutDir, ExampleSandbox_GetDir, ExampleSandbox_PutArchive, ExampleSandbox_GetArchive,
 			ExampleSandbox_HostPort, ExampleSandbox_Dial, ExampleSandbox_Forward, ExampleSandbox_Inspect, ExampleSandbox_Stop, ExampleSandbox_Start, ExampleSandbox_Remove,
+			ExampleSandbox_StartProcess, ExampleSandbox_Processes, ExampleSandbox_Process, ExampleProcess_Wait, ExampleProcess_Signal, ExampleProcess_Remove,
 			ExampleNewPool, ExamplePool_Get, ExamplePool_Stats, ExamplePool_Close,
 			ExampleSandbox_Close, ExampleRemove, ExampleRemoveAll, ExampleGC, ExampleNew_lease,
 		} {

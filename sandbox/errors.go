@@ -36,8 +36,8 @@ func (s *Sandbox) named(err error) error {
 		return err
 	}
 	out := *own
-	if out.ID == s.id {
-		out.ID = s.called
+	if rest, is := strings.CutPrefix(out.ID, s.id); is { // behind it may be what in the sandbox it is about
+		out.ID = s.called + rest
 	}
 	out.Message = strings.ReplaceAll(out.Message, s.id, s.called)
 	return &out

@@ -72,7 +72,7 @@ sense; 126 when the command cannot be executed; 127 when it is not found; 128+N 
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "no warnings and no progress")
 	_ = root.RegisterFlagCompletionFunc("runtime", cobra.FixedCompletions(
 		[]string{"auto", "docker", "podman"}, cobra.ShellCompDirectiveNoFileComp))
-	root.AddCommand(a.runCommand(), a.createCommand(), a.execCommand(), a.cpCommand(), a.lsCommand(), a.inspectCommand(),
+	root.AddCommand(a.runCommand(), a.createCommand(), a.execCommand(), a.processesCommand(), a.logsCommand(), a.waitCommand(), a.killCommand(), a.cpCommand(), a.lsCommand(), a.inspectCommand(),
 		a.portCommand(), a.forwardCommand(), a.stopCommand(), a.startCommand(), a.rmCommand(), a.gcCommand(), a.buildCommand(),
 		a.conformanceCommand(), a.doctorCommand(), a.versionCommand())
 	helpKnowsCommands(root)

@@ -67,6 +67,7 @@ var hints = []struct {
 }{
 	{runtime.ErrImageNotFound, "name another with --image, let it be pulled with --pull missing, or build one with --build DIR"},
 	{runtime.ErrFileNotFound, "sandlot exec NAME -- ls shows what is there"},
+	{runtime.ErrProcessNotFound, "sandlot processes NAME shows a sandbox's processes"},
 	{runtime.ErrAlreadyExists, "choose another --name, or let --replace remove the sandbox that has it"},
 	{runtime.ErrPortInUse, "choose another port of the host, or leave it out of --publish for a free one"},
 	{runtime.ErrNotRunning, "sandlot start NAME starts it"},

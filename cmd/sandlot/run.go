@@ -86,6 +86,7 @@ func (a *app) createCommand() *cobra.Command {
 func (a *app) execCommand() *cobra.Command {
 	var opts execOptions
 	var how execFlags
+	var detach bool
 	cmd := &cobra.Command{
 		Use:               "exec [flags] NAME [--] COMMAND [ARG…]",
 		Short:             "Run a command in a sandbox",
@@ -106,11 +107,15 @@ func (a *app) execCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if detach {
+				return a.detach(ctx, sb, commandOf(args), opts.options(), &how)
+			}
 			return a.execute(ctx, sb, commandOf(args), opts.options(), &how)
 		}),
 	}
 	opts.register(cmd, a)
 	how.register(cmd)
+	cmd.Flags().BoolVarP(&detach, "detach", "d", false, "do not wait: print an id for processes, logs, wait and kill")
 	return cmd
 }
 

@@ -122,7 +122,7 @@ func FuzzClient(f *testing.F) {
 // What could be there in place of a session.
 func FuzzHello(f *testing.F) {
 	f.Add(hello{Window, MaxStreams}.append(nil))
-	f.Add([]byte("\x00sandlot\x00\x02"))
+	f.Add([]byte("\x00sandlot\x00\x03"))
 	f.Add([]byte("OCI runtime exec failed: exec failed: no such file or directory"))
 	f.Fuzz(func(t *testing.T, said []byte) {
 		h, err := readHello(bytes.NewReader(said), func() {})

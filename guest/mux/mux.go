@@ -11,7 +11,7 @@ package mux
 import "errors"
 
 // Version is the protocol's. Both ends must have the same.
-const Version = 1
+const Version = 2
 
 const (
 	// MaxPayload is the most that a frame holds. With its header it fits a pipe.

@@ -8,31 +8,74 @@ import (
 
 // ChangeRequest asks for a change of what is at a path: one of To, Mode and Owner is set.
 type ChangeRequest struct {
-	Path   []byte  `json:"path"`             // relative to the sandbox's working directory, as To
-	Follow bool    `json:"follow,omitempty"` // Path, where it is a link
-	To     []byte  `json:"to,omitempty"`
-	Mode   *uint32 `json:"mode,omitempty"` // as the system has it
-	Owner  *Owner  `json:"owner,omitempty"`
+	Path   []byte // relative to the sandbox's working directory, as To
+	Follow bool   // Path, where it is a link
+	To     []byte
+	Mode   *uint32 // as the system has it
+	Owner  *Owner
+}
+
+// Fields is for the codec.
+func (r *ChangeRequest) Fields(c *Codec) {
+	c.Bytes(&r.Path)
+	c.Bool(&r.Follow)
+	c.Bytes(&r.To)
+	mode := r.Mode != nil
+	if c.Bool(&mode); mode {
+		if r.Mode == nil {
+			r.Mode = new(uint32)
+		}
+		Int(c, r.Mode)
+	}
+	Optional(c, &r.Owner)
 }
 
 // Owner is a user and a group; -1: the one that is.
 type Owner struct {
-	UID int `json:"uid"`
-	GID int `json:"gid"`
+	UID int
+	GID int
 }
 
-// WatchRequest asks for events. They come in [TypeStdout] frames, each the JSON of []FileEvent; the first one is empty, and says that the watch stands.
+// Fields is for the codec.
+func (o *Owner) Fields(c *Codec) {
+	Int(c, &o.UID)
+	Int(c, &o.GID)
+}
+
+// WatchRequest asks for events. They come in [TypeStdout] frames, each of [FileEvents]; the first one is empty, and says that the watch stands.
 type WatchRequest struct {
-	Path      []byte `json:"path"` // relative to the sandbox's working directory
-	Recursive bool   `json:"recursive,omitempty"`
+	Path      []byte // relative to the sandbox's working directory
+	Recursive bool
+}
+
+// Fields is for the codec.
+func (r *WatchRequest) Fields(c *Codec) {
+	c.Bytes(&r.Path)
+	c.Bool(&r.Recursive)
+}
+
+// FileEvents are what happened, in its order.
+type FileEvents []FileEvent
+
+// Fields is for the codec.
+func (es *FileEvents) Fields(c *Codec) {
+	List(c, (*[]FileEvent)(es), func(e *FileEvent) { e.Fields(c) })
 }
 
 // FileEvent is one of package runtime's.
 type FileEvent struct {
-	Op   string `json:"op"`
-	Path []byte `json:"path,omitempty"`
-	To   []byte `json:"to,omitempty"`
-	Dir  bool   `json:"dir,omitempty"`
+	Op   string
+	Path []byte
+	To   []byte
+	Dir  bool
+}
+
+// Fields is for the codec.
+func (e *FileEvent) Fields(c *Codec) {
+	String(c, &e.Op)
+	c.Bytes(&e.Path)
+	c.Bytes(&e.To)
+	c.Bool(&e.Dir)
 }
 
 // The operations of events. They are package runtime's.

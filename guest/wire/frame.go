@@ -18,16 +18,16 @@ import (
 )
 
 // Version is the protocol's. Both sides must have the same.
-const Version = 1
+const Version = 2
 
 // A Type says what a frame is.
 type Type byte
 
 // The types of frames, and who sends them.
 const (
-	TypeHello   Type = 1 + iota // guest: JSON of [Hello]
-	TypePart                    // host: JSON of a request, to be continued
-	TypeRequest                 // host: JSON of [Request], or the rest of it
+	TypeHello   Type = 1 + iota // guest: [Hello]
+	TypePart                    // host: a request, to be continued
+	TypeRequest                 // host: [Request], or the rest of it
 	TypeStarted                 // guest: the request's work has begun
 	TypeCredit                  // guest: how many bytes of data more it takes, 4 bytes, big endian
 	TypeData                    // host: standard input, or an archive
@@ -36,7 +36,9 @@ const (
 	TypeCancel                  // host: end the work, then send the result
 	TypeStdout                  // guest: standard output, the terminal's output, or an archive
 	TypeStderr                  // guest: standard error
-	TypeResult                  // guest: JSON of [Result], its last frame
+	TypeResult                  // guest: [Result], its last frame
+	TypeProcess                 // guest: [ProcessInfo]
+	TypeSkipped                 // guest: how much of an output was not kept
 )
 
 const headerSize = 5
@@ -70,7 +72,7 @@ func (r *Reader) Next() (Type, []byte, error) {
 		return 0, nil, err
 	}
 	typ, length := Type(r.header[0]), binary.BigEndian.Uint32(r.header[1:])
-	if typ < TypeHello || typ > TypeResult {
+	if typ < TypeHello || typ > TypeSkipped {
 		return 0, nil, fmt.Errorf("%w: no type %d", ErrFrame, typ)
 	}
 	if length > MaxPayload {

@@ -2,71 +2,109 @@ package wire
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 )
 
-// Hello is the guest's first frame.
-type Hello struct {
-	// Sandlot is the protocol's version.
-	Sandlot int `json:"sandlot"`
-	// PID is the guest's process id, as the sandbox sees it.
-	PID int `json:"pid"`
-	// Session is the process id of the session that has started it, where one has.
-	Session int `json:"session,omitempty"`
+// Request is what the host wants: one of its fields is set.
+type Request struct {
+	Exec *ExecRequest
+	Put  *PutRequest
+	Get  *GetRequest
+	Dial *DialRequest
+
+	Change  *ChangeRequest
+	Watch   *WatchRequest
+	Start   *StartRequest
+	Process *ProcessRequest
 }
 
-// Request is what the host wants: one of its fields is set. Whatever may hold any bytes is a []byte, since JSON's strings may not.
-type Request struct {
-	Exec *ExecRequest `json:"exec,omitempty"`
-	Put  *PutRequest  `json:"put,omitempty"`
-	Get  *GetRequest  `json:"get,omitempty"`
-	Dial *DialRequest `json:"dial,omitempty"`
-
-	Change *ChangeRequest `json:"change,omitempty"`
-	Watch  *WatchRequest  `json:"watch,omitempty"`
+// Fields is for the codec.
+func (r *Request) Fields(c *Codec) {
+	Optional(c, &r.Exec)
+	Optional(c, &r.Put)
+	Optional(c, &r.Get)
+	Optional(c, &r.Dial)
+	Optional(c, &r.Change)
+	Optional(c, &r.Watch)
+	Optional(c, &r.Start)
+	Optional(c, &r.Process)
 }
 
 // ExecRequest asks for a command to be run.
 type ExecRequest struct {
-	Argv    [][]byte      `json:"argv"`
-	Env     [][]byte      `json:"env,omitempty"` // KEY=VALUE, over the guest's own environment
-	Dir     []byte        `json:"dir,omitempty"` // relative to the sandbox's working directory
-	Stdin   bool          `json:"stdin,omitempty"`
-	TTY     bool          `json:"tty,omitempty"`
-	Size    Size          `json:"size,omitzero"`
-	Timeout time.Duration `json:"timeout,omitempty"` // 0: none
+	Argv    [][]byte
+	Env     [][]byte // KEY=VALUE, over the guest's own environment
+	Dir     []byte   // relative to the sandbox's working directory
+	Stdin   bool
+	TTY     bool
+	Size    Size
+	Timeout time.Duration // 0: none
+}
+
+// Fields is for the codec.
+func (r *ExecRequest) Fields(c *Codec) {
+	c.ByteLists(&r.Argv)
+	c.ByteLists(&r.Env)
+	c.Bytes(&r.Dir)
+	c.Bool(&r.Stdin)
+	c.Bool(&r.TTY)
+	Int(c, &r.Size.Rows)
+	Int(c, &r.Size.Cols)
+	Int(c, &r.Timeout)
 }
 
 // Size is a terminal's.
 type Size struct {
-	Rows uint16 `json:"rows"`
-	Cols uint16 `json:"cols"`
+	Rows uint16
+	Cols uint16
 }
 
 // PutRequest asks for an archive to be unpacked.
 type PutRequest struct {
-	Dir       []byte   `json:"dir"`
-	KeepOwner bool     `json:"keepOwner,omitempty"`
-	CreateDir bool     `json:"createDir,omitempty"`
-	Remove    [][]byte `json:"remove,omitempty"`
+	Dir       []byte
+	KeepOwner bool
+	CreateDir bool
+	Remove    [][]byte
+}
+
+// Fields is for the codec.
+func (r *PutRequest) Fields(c *Codec) {
+	c.Bytes(&r.Dir)
+	c.Bool(&r.KeepOwner)
+	c.Bool(&r.CreateDir)
+	c.ByteLists(&r.Remove)
 }
 
 // GetRequest asks for an archive.
 type GetRequest struct {
-	Path        []byte `json:"path"`
-	HeadersOnly bool   `json:"headersOnly,omitempty"`
-	Depth       int    `json:"depth,omitempty"`
-	Follow      bool   `json:"follow,omitempty"`
+	Path        []byte
+	HeadersOnly bool
+	Depth       int
+	Follow      bool
+}
+
+// Fields is for the codec.
+func (r *GetRequest) Fields(c *Codec) {
+	c.Bytes(&r.Path)
+	c.Bool(&r.HeadersOnly)
+	Int(c, &r.Depth)
+	c.Bool(&r.Follow)
 }
 
 // DialRequest asks for a connection: to the first of the addresses at which somebody listens, or to a unix socket.
 type DialRequest struct {
-	IPs  [][]byte `json:"ips,omitempty"` // 4 or 16 bytes each
-	Port uint16   `json:"port,omitempty"`
-	Path []byte   `json:"path,omitempty"` // relative to the sandbox's working directory
+	IPs  [][]byte // 4 or 16 bytes each
+	Port uint16
+	Path []byte // relative to the sandbox's working directory
+}
+
+// Fields is for the codec.
+func (r *DialRequest) Fields(c *Codec) {
+	c.ByteLists(&r.IPs)
+	Int(c, &r.Port)
+	c.Bytes(&r.Path)
 }
 
 // What a stream of a session is for is its first byte, which the host sends.
@@ -78,29 +116,50 @@ const (
 // Result is the guest's last frame for a request.
 type Result struct {
 	// Again says that nothing is left of the request, and that the guest waits for another one. Otherwise it hangs up.
-	Again bool `json:"again,omitempty"`
+	Again bool
 
 	// Failure says that the request failed.
-	Failure *Failure `json:"failure,omitempty"`
+	Failure *Failure
 
 	// Exit and Signal tell how the leader of an exec ended. TimedOut and Cancelled say that the guest ended it.
-	Exit      int  `json:"exit,omitempty"`
-	Signal    int  `json:"signal,omitempty"`
-	TimedOut  bool `json:"timedOut,omitempty"`
-	Cancelled bool `json:"cancelled,omitempty"`
-	OOM       bool `json:"oom,omitempty"`
-	Held      bool `json:"held,omitempty"` // something still holds the output
-	Left      bool `json:"left,omitempty"` // the guest had to end the tree and could not end all of it
+	Exit      int
+	Signal    int
+	TimedOut  bool
+	Cancelled bool
+	OOM       bool
+	Held      bool // something still holds the output
+	Left      bool // the guest had to end the tree and could not end all of it
 
 	// Entries and Bytes are those of an archive.
-	Entries int   `json:"entries,omitempty"`
-	Bytes   int64 `json:"bytes,omitempty"`
+	Entries int
+	Bytes   int64
+}
+
+// Fields is for the codec.
+func (r *Result) Fields(c *Codec) {
+	c.Bool(&r.Again)
+	Optional(c, &r.Failure)
+	Int(c, &r.Exit)
+	Int(c, &r.Signal)
+	c.Bool(&r.TimedOut)
+	c.Bool(&r.Cancelled)
+	c.Bool(&r.OOM)
+	c.Bool(&r.Held)
+	c.Bool(&r.Left)
+	Int(c, &r.Entries)
+	Int(c, &r.Bytes)
 }
 
 // Failure is why a request failed.
 type Failure struct {
-	Kind    Kind   `json:"kind"`
-	Message string `json:"message"`
+	Kind    Kind
+	Message string
+}
+
+// Fields is for the codec.
+func (f *Failure) Fields(c *Codec) {
+	String(c, &f.Kind)
+	String(c, &f.Message)
 }
 
 // A Kind stands for one of package runtime's errors.
@@ -120,17 +179,19 @@ const (
 	KindCancelled   Kind = "cancelled"
 	KindRefused     Kind = "refused"      // nobody listens
 	KindCrossDevice Kind = "cross-device" // it would have to be copied
+	KindNoProcess   Kind = "process-not-found"
+	KindLost        Kind = "connection-lost" // a supervisor has ended
 )
 
 // ErrTooLarge says that a request does not fit MaxRequest.
 var ErrTooLarge = errors.New("the request is too large")
 
-// maxMessage keeps failures within a frame, whatever JSON makes of their bytes.
+// maxMessage keeps failures within a frame.
 const maxMessage = 4 << 10
 
-// WriteJSON writes a frame with v as its payload.
-func (w *Writer) WriteJSON(typ Type, v any) error {
-	payload, err := json.Marshal(v)
+// WriteMessage writes a frame with m as its payload.
+func (w *Writer) WriteMessage(typ Type, m Message) error {
+	payload, err := Marshal(m)
 	if err != nil {
 		return err
 	}
@@ -142,12 +203,12 @@ func (w *Writer) WriteResult(r Result) error {
 	if f := r.Failure; f != nil && len(f.Message) > maxMessage {
 		r.Failure = &Failure{Kind: f.Kind, Message: f.Message[:maxMessage] + "…"}
 	}
-	return w.WriteJSON(TypeResult, r)
+	return w.WriteMessage(TypeResult, &r)
 }
 
 // WriteRequest writes a request in as many frames as it takes. One of more than MaxRequest bytes is ErrTooLarge.
 func (w *Writer) WriteRequest(r Request) error {
-	rest, err := json.Marshal(r)
+	rest, err := Marshal(&r)
 	if err != nil {
 		return err
 	}
@@ -205,14 +266,15 @@ func (p *Parts) Add(typ Type, payload []byte) (*Request, error) {
 	return parseRequest(whole)
 }
 
-func parseRequest(text []byte) (*Request, error) {
+func parseRequest(payload []byte) (*Request, error) {
 	request := &Request{}
-	if err := json.Unmarshal(text, request); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrFrame, err)
+	if err := Unmarshal(payload, request); err != nil {
+		return nil, err
 	}
 	set := 0
 	for _, is := range []bool{
 		request.Exec != nil, request.Put != nil, request.Get != nil, request.Dial != nil, request.Change != nil, request.Watch != nil,
+		request.Start != nil, request.Process != nil,
 	} {
 		if is {
 			set++
@@ -221,8 +283,19 @@ func parseRequest(text []byte) (*Request, error) {
 	if set != 1 {
 		return nil, fmt.Errorf("%w: a request for %d things", ErrFrame, set)
 	}
-	if e := request.Exec; e != nil && (len(e.Argv) == 0 || e.Timeout < 0) {
+	e := request.Exec
+	if s := request.Start; s != nil {
+		if e = &s.ExecRequest; s.ID == "" || len(s.ID) > MaxProcessID || s.Stdin || s.TTY {
+			return nil, fmt.Errorf("%w: a process without an id, or with an input", ErrFrame)
+		}
+	}
+	if e != nil && (len(e.Argv) == 0 || e.Timeout < 0) {
 		return nil, fmt.Errorf("%w: an exec without a command, or with a negative timeout", ErrFrame)
+	}
+	if p := request.Process; p != nil {
+		if err := p.check(); err != nil {
+			return nil, err
+		}
 	}
 	return request, nil
 }
@@ -251,12 +324,4 @@ func ParseResize(payload []byte) (Size, error) {
 		return Size{}, fmt.Errorf("%w: a size of %d bytes", ErrFrame, len(payload))
 	}
 	return Size{binary.BigEndian.Uint16(payload), binary.BigEndian.Uint16(payload[2:])}, nil
-}
-
-// ParseJSON reads the JSON payload of a frame into v.
-func ParseJSON(payload []byte, v any) error {
-	if err := json.Unmarshal(payload, v); err != nil {
-		return fmt.Errorf("%w: %w", ErrFrame, err)
-	}
-	return nil
 }

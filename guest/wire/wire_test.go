@@ -50,7 +50,7 @@ func (c *countingWriter) Write(p []byte) (int, error) {
 func TestMalformedFrames(t *testing.T) {
 	for stream, want := range map[string]error{
 		"\x00\x00\x00\x00\x00":  ErrFrame,
-		"\x0d\x00\x00\x00\x00":  ErrFrame,
+		"\x0f\x00\x00\x00\x00":  ErrFrame,
 		"\x0a\x00\x01\x00\x01":  ErrFrame,
 		"\x0a\xff\xff\xff\xff":  ErrFrame,
 		"\x0a\x00":              io.ErrUnexpectedEOF,
@@ -95,9 +95,21 @@ func TestRequest(t *testing.T) {
 	if _, err := NewReader(&parts).ReadRequest(); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("parts without end: %v", err)
 	}
-	for _, bad := range []string{"", "{}", "[]", `{"exec":{}}`, `{"exec":{"argv":["eA=="],"timeout":-1}}`, `{"put":{},"get":{}}`, `{"exec":{"argv":["!"]}}`} {
+	for _, bad := range []Request{
+		{}, {Put: &PutRequest{}, Get: &GetRequest{}}, {Exec: &ExecRequest{}}, {Exec: &ExecRequest{Argv: [][]byte{{'x'}}, Timeout: -1}},
+		{Start: &StartRequest{ExecRequest: ExecRequest{Argv: [][]byte{{'x'}}}}}, {Process: &ProcessRequest{Op: "other", ID: "1"}},
+		{Change: &ChangeRequest{}, Watch: &WatchRequest{}}, {Process: &ProcessRequest{Op: OpList}, Dial: &DialRequest{}},
+	} {
 		var stream bytes.Buffer
-		_ = NewWriter(&stream).Write(TypeRequest, []byte(bad))
+		_ = NewWriter(&stream).WriteRequest(bad)
+		if _, err := NewReader(&stream).ReadRequest(); !errors.Is(err, ErrFrame) {
+			t.Errorf("%+v: %v", bad, err)
+		}
+	}
+	good, _ := Marshal(&Request{Get: &GetRequest{}})
+	for _, bad := range [][]byte{nil, []byte("{}"), good[:len(good)-1], append(good, 1)} {
+		var stream bytes.Buffer
+		_ = NewWriter(&stream).Write(TypeRequest, bad)
 		if _, err := NewReader(&stream).ReadRequest(); !errors.Is(err, ErrFrame) {
 			t.Errorf("%q: %v", bad, err)
 		}
@@ -106,7 +118,7 @@ func TestRequest(t *testing.T) {
 
 func TestLongFailureFitsAFrame(t *testing.T) {
 	var stream bytes.Buffer
-	err := NewWriter(&stream).WriteResult(Result{Failure: &Failure{Kind: KindInvalid, Message: strings.Repeat("\x00", 1<<20)}})
+	err := NewWriter(&stream).WriteResult(Result{Failure: &Failure{Kind: KindInvalid, Message: strings.Repeat("\xff", 1<<20)}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +129,11 @@ func TestLongFailureFitsAFrame(t *testing.T) {
 
 // What a host could send to a guest.
 func FuzzReadRequest(f *testing.F) {
-	for _, r := range []Request{{Exec: &ExecRequest{Argv: [][]byte{[]byte("x")}}}, {Put: &PutRequest{}}, {Get: &GetRequest{}}} {
+	argv := [][]byte{[]byte("x")}
+	for _, r := range []Request{
+		{Exec: &ExecRequest{Argv: argv}}, {Put: &PutRequest{}}, {Get: &GetRequest{}}, {Dial: &DialRequest{Port: 80}}, {Change: &ChangeRequest{Owner: &Owner{}}},
+		{Watch: &WatchRequest{}}, {Start: &StartRequest{ID: "1", ExecRequest: ExecRequest{Argv: argv}}}, {Process: &ProcessRequest{Op: OpWait, ID: "1"}},
+	} {
 		var stream bytes.Buffer
 		_ = NewWriter(&stream).WriteRequest(r)
 		f.Add(stream.Bytes())

@@ -10,8 +10,8 @@ import (
 	"github.com/sandlot-dev/sandlot/runtime"
 )
 
-// New makes a Runtime out of an engine's API. It is also a runtime.Puller, Stopper, ImageRemover, VolumeRemover, Sweeper, Dialer, FileChanger
-// and FileWatcher. name is the driver's, url what opens it again.
+// New makes a Runtime out of an engine's API. It is also a runtime.Puller, Stopper, ImageRemover, VolumeRemover, Sweeper, Dialer, FileChanger,
+// FileWatcher and Processes. name is the driver's, url what opens it again.
 func New(api API, name, url string, options Options) runtime.Runtime {
 	return &engine{
 		api: api, name: name, url: options.again(url), options: options,
@@ -29,6 +29,7 @@ var (
 	_ runtime.ImageRemover  = (*engine)(nil)
 	_ runtime.VolumeRemover = (*engine)(nil)
 	_ runtime.Dialer        = (*engine)(nil)
+	_ runtime.Processes     = (*engine)(nil)
 	_ runtime.Sweeper       = (*engine)(nil)
 	_ runtime.FileChanger   = (*engine)(nil)
 	_ runtime.FileWatcher   = (*engine)(nil)
@@ -194,6 +195,7 @@ func BaseCapabilities() runtime.Capabilities {
 		runtime.CapabilityVolumes, runtime.CapabilityBinds, runtime.CapabilityTmpfs, runtime.CapabilityUser,
 		runtime.CapabilityTTY, runtime.CapabilityOwners, runtime.CapabilityBuild, runtime.CapabilityDial,
 		runtime.CapabilityChangeFiles, runtime.CapabilityWatchFiles,
+		runtime.CapabilityProcesses,
 	} {
 		cs[c] = runtime.Support{OK: true}
 	}

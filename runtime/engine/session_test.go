@@ -98,7 +98,7 @@ func attachOwn() *Stream {
 func serveTrue(stream io.ReadWriteCloser) {
 	defer stream.Close()
 	w, r := wire.NewWriter(stream), wire.NewReader(stream)
-	_ = w.WriteJSON(wire.TypeHello, wire.Hello{Sandlot: wire.Version, PID: 7, Session: 5})
+	_ = w.WriteHello(wire.Hello{Sandlot: wire.Version, PID: 7, Session: 5})
 	for {
 		if _, err := r.ReadRequest(); err != nil {
 			return

@@ -61,7 +61,7 @@ func capabilities(data define.Info) runtime.Capabilities {
 		runtime.CapabilityNoNetwork: yes, runtime.CapabilityVolumes: yes, runtime.CapabilityBinds: yes,
 		runtime.CapabilityTmpfs: yes, runtime.CapabilityUser: yes, runtime.CapabilityTTY: yes,
 		runtime.CapabilityOwners: yes, runtime.CapabilityBuild: yes, runtime.CapabilityDial: yes,
-		runtime.CapabilityChangeFiles: yes, runtime.CapabilityWatchFiles: yes,
+		runtime.CapabilityChangeFiles: yes, runtime.CapabilityWatchFiles: yes, runtime.CapabilityProcesses: yes,
 	}
 	h := data.Host
 	if h == nil {

@@ -4,20 +4,25 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/sandlot-dev/sandlot/guest/wire"
 )
 
 func main() {
 	tricks := map[string]func(args []string) error{
 		"rabbit": rabbit, "bomb": bomb, "register": register, "trace": trace, "queue": queue, "flood": flood, "limit": limit, "block": block, "fill": fill,
+		"ask-process": askProcess,
 	}
 	trick, ok := tricks[os.Args[1]]
 	if !ok {
@@ -56,6 +61,31 @@ func bomb([]string) error {
 	}
 }
 
+// askProcess asks the supervisor of a process for it, and says how that ends.
+func askProcess(args []string) error {
+	ns, err := os.Readlink("/proc/self/ns/pid")
+	if err != nil {
+		return err
+	}
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	if err != nil {
+		return err
+	}
+	if err := unix.Connect(fd, &unix.SockaddrUnix{Name: "@sandlot/" + ns + "/" + args[0]}); err != nil {
+		return err
+	}
+	said := bytes.NewBufferString(strings.Repeat("0", 32))
+	if err := wire.NewWriter(said).WriteRequest(wire.Request{Process: &wire.ProcessRequest{Op: wire.OpRemove, ID: args[0]}}); err != nil {
+		return err
+	}
+	_ = unix.Sendto(fd, said.Bytes(), unix.MSG_NOSIGNAL, nil)
+	if n, err := unix.Read(fd, make([]byte, 100)); n > 0 {
+		return fmt.Errorf("an answer: %w", err)
+	}
+	fmt.Println("hung up")
+	return nil
+}
+
 // register tells the first process, at the socket named, that it is a supervisor, and hopes for an answer.
 func register(args []string) error {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
@@ -65,7 +95,7 @@ func register(args []string) error {
 	if err := unix.Connect(fd, &unix.SockaddrUnix{Name: args[0]}); err != nil {
 		return err
 	}
-	if _, err := unix.Write(fd, []byte(`{"timeout":1}`+"\n")); err != nil {
+	if _, err := unix.Write(fd, []byte{0, 2, 0, 0}); err != nil { // the two bytes of a supervisor's
 		return fmt.Errorf("refused: %w", err)
 	}
 	n, err := unix.Read(fd, make([]byte, 100))

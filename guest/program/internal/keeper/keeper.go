@@ -28,6 +28,8 @@ type keeper struct {
 	failed  chan error    // why the sandbox is to end
 	files   unix.Rlimit   // that we may open, unless a command changes it
 
+	processes processes
+
 	mu       sync.Mutex
 	sessions map[int]proc.Process // by their process id
 	conns    map[*os.File]bool

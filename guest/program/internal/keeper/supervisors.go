@@ -20,17 +20,7 @@ func listen(fs *proc.FS) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: name}); err != nil {
-		return nil, fmt.Errorf("listening at %s: %w", name, err)
-	}
-	if err := unix.Listen(fd, 4096); err != nil {
-		return nil, err
-	}
-	return os.NewFile(uintptr(fd), name), nil
+	return link.Listen(name)
 }
 
 // accept takes connections from supervisors and sessions. It never waits for one of them.
@@ -146,10 +136,14 @@ func (k *keeper) serve(conn *os.File, peer proc.Process) {
 		return
 	}
 	_ = conn.SetReadDeadline(time.Time{})
+	if register.Process != nil {
+		k.serveProcess(conn, r, peer, register.Process)
+		return
+	}
 	if register.Session && peer.Parent == 0 {
 		defer k.enterSession(peer)()
 	}
-	_ = link.Send(conn, k.welcome)
+	_ = link.Send(conn, &k.welcome)
 	defer k.enter(conn)()
 	k.keepDeadlines(r, peer)
 	// What it left behind becomes ours a little after its descriptors are closed.

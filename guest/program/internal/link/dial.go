@@ -48,6 +48,22 @@ func Dial(fs *proc.FS, register Register) (*Conn, error) {
 var errImpostor = errors.New("somebody else listens in its place")
 
 func dial(name string, register Register, until time.Time) (*Conn, error) {
+	file, err := connect(name, 1)
+	if err != nil {
+		return nil, err
+	}
+	c := &Conn{file: file}
+	_ = file.SetDeadline(until)
+	if err := errors.Join(Send(file, &register), Receive(bufio.NewReaderSize(file, 16<<10), &c.Welcome)); err != nil {
+		file.Close()
+		return nil, err
+	}
+	_ = file.SetDeadline(time.Time{})
+	return c, nil
+}
+
+// connect connects to a socket that a process listens at.
+func connect(name string, pid int) (*os.File, error) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
@@ -56,23 +72,32 @@ func dial(name string, register Register, until time.Time) (*Conn, error) {
 		unix.Close(fd)
 		return nil, err
 	}
-	file := os.NewFile(uintptr(fd), name)
-	if pid, err := PeerPID(fd); err != nil || pid != 1 {
-		file.Close()
+	if peer, err := PeerPID(fd); err != nil || peer != pid {
+		unix.Close(fd)
 		return nil, errors.Join(err, errImpostor)
 	}
-	c := &Conn{file: file}
-	_ = file.SetDeadline(until)
-	if err := errors.Join(Send(file, register), Receive(bufio.NewReaderSize(file, 16<<10), &c.Welcome)); err != nil {
-		file.Close()
+	return os.NewFile(uintptr(fd), name), nil
+}
+
+// Listen listens at a name that nobody has.
+func Listen(name string) (*os.File, error) {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
 		return nil, err
 	}
-	_ = file.SetDeadline(time.Time{})
-	return c, nil
+	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: name}); err != nil {
+		unix.Close(fd)
+		return nil, fmt.Errorf("listening at %s: %w", name, err)
+	}
+	if err := unix.Listen(fd, 4096); err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), name), nil
 }
 
 // Deadline says when the command that is about to start must have ended; 0: the command has.
-func (c *Conn) Deadline(timeout time.Duration) error { return Send(c.file, Deadline{timeout}) }
+func (c *Conn) Deadline(timeout time.Duration) error { return Send(c.file, &Deadline{timeout}) }
 
 // Stopping returns when the sandbox is being stopped.
 func (c *Conn) Stopping() { _, _ = c.file.Read(make([]byte, 1)) }

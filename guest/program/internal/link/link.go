@@ -5,35 +5,58 @@ package link
 
 import (
 	"bufio"
-	"encoding/json"
+	"encoding/binary"
 	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/sandlot-dev/sandlot/guest/program/internal/proc"
+	"github.com/sandlot-dev/sandlot/guest/wire"
 )
 
 // Register is the first message.
 type Register struct {
 	// Session says that whoever registers is no supervisor: it starts them.
-	Session bool `json:"session,omitempty"`
+	Session bool
+	// Process is about processes that nobody waits for, over a connection of its own.
+	Process *Process
+}
+
+// Fields is for the codec.
+func (r *Register) Fields(c *wire.Codec) {
+	c.Bool(&r.Session)
+	wire.Optional(c, &r.Process)
 }
 
 // Welcome is the answer: what the first process knows of the sandbox. Nothing follows it but the connection's end, when the sandbox is
 // being stopped.
 type Welcome struct {
-	Dir []byte `json:"dir"` // the working directory, absolute
-	UID int    `json:"uid"`
-	GID int    `json:"gid"`
+	Dir []byte // the working directory, absolute
+	UID int
+	GID int
+	// Answer is to Register.Process.
+	Answer *Answer
+}
+
+// Fields is for the codec.
+func (w *Welcome) Fields(c *wire.Codec) {
+	c.Bytes(&w.Dir)
+	wire.Int(c, &w.UID)
+	wire.Int(c, &w.GID)
+	wire.Optional(c, &w.Answer)
 }
 
 // Deadline is a supervisor's message for each command: before it is started, and with 0 when it has ended.
 type Deadline struct {
 	// Timeout is how long the command may take from now. 0: as long as it likes.
-	Timeout time.Duration `json:"timeout"`
+	Timeout time.Duration
 }
+
+// Fields is for the codec.
+func (d *Deadline) Fields(c *wire.Codec) { wire.Int(c, &d.Timeout) }
 
 // Grace is what a supervisor gets beyond its deadline before it is killed.
 const Grace = 2 * time.Second
@@ -48,23 +71,36 @@ func Name(fs *proc.FS) (string, error) {
 	return "@sandlot/" + ns, nil
 }
 
-// Send writes a message: a line of JSON.
-func Send(w io.Writer, message any) error {
-	line, err := json.Marshal(message)
+// lengthSize is how many bytes of a message's length stand before it, big endian.
+const lengthSize = 2
+
+// Send writes a message.
+func Send(w io.Writer, message wire.Message) error {
+	payload, err := wire.Marshal(message)
 	if err != nil {
 		return err
 	}
-	_, err = w.Write(append(line, '\n'))
+	if len(payload) > math.MaxUint16 {
+		return wire.ErrTooLarge
+	}
+	_, err = w.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(payload))), payload...))
 	return err
 }
 
 // Receive reads a message. One that does not fit r's buffer is an error.
-func Receive(r *bufio.Reader, message any) error {
-	line, err := r.ReadSlice('\n')
+func Receive(r *bufio.Reader, message wire.Message) error {
+	header, err := r.Peek(lengthSize)
 	if err != nil {
 		return err
 	}
-	return json.Unmarshal(line, message)
+	size := lengthSize + int(binary.BigEndian.Uint16(header))
+	whole, err := r.Peek(size)
+	if err != nil {
+		return err
+	}
+	err = wire.Unmarshal(whole[lengthSize:], message)
+	_, _ = r.Discard(size) // which are there
+	return err
 }
 
 // PeerPID is the process id of who connected to, or listens behind, a socket.

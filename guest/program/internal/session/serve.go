@@ -108,6 +108,6 @@ func refuse(stream *mux.Stream, err error) {
 		message = "the sandbox has reached its limit on processes or memory"
 	}
 	w := wire.NewWriter(stream)
-	_ = w.WriteJSON(wire.TypeHello, wire.Hello{Sandlot: wire.Version, PID: os.Getpid()})
+	_ = w.WriteHello(wire.Hello{Sandlot: wire.Version, PID: os.Getpid()})
 	_ = w.WriteResult(wire.Result{Failure: &wire.Failure{Kind: wire.KindUnavailable, Message: message}})
 }

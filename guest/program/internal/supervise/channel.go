@@ -41,7 +41,7 @@ func newChannel(in, out *os.File) *channel {
 
 // hello says who we are. The host may speak from then on.
 func (c *channel) hello(hello wire.Hello) {
-	_ = c.w.WriteJSON(wire.TypeHello, hello)
+	_ = c.w.WriteHello(hello)
 	go c.listen(wire.NewReader(bufio.NewReaderSize(c.in, 32<<10)))
 }
 

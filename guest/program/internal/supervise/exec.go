@@ -33,9 +33,10 @@ const childOOMScore = 500
 // A supervisor runs one command and everything that comes of it. It is a subreaper: whatever loses its parent becomes its child.
 type supervisor struct {
 	*server
-	host  *host
-	empty chan struct{} // closed when nothing is left; nil as long as nothing has been started
-	armed bool          // the first process keeps a deadline
+	host   *host
+	empty  chan struct{} // closed when nothing is left; nil as long as nothing has been started
+	leader leader
+	armed  bool // the first process keeps a deadline
 }
 
 // exec runs a command and says what became of it.
@@ -143,11 +144,11 @@ func (s *supervisor) killTree() error {
 func (s *supervisor) reap(leader int) <-chan unix.WaitStatus {
 	ended := make(chan unix.WaitStatus, 1)
 	s.empty = make(chan struct{})
+	s.leader.set(leader)
 	go func() {
 		tell := func() {}
 		for {
-			var status unix.WaitStatus
-			pid, err := unix.Wait4(-1, &status, unix.WNOHANG|unix.WALL, nil)
+			pid, status, err := s.leader.wait()
 			if err == unix.ECHILD {
 				close(s.empty)
 			}

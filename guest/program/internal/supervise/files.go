@@ -3,8 +3,6 @@
 package supervise
 
 import (
-	"encoding/json"
-
 	"github.com/sandlot-dev/sandlot/guest/program/internal/archive"
 	"github.com/sandlot-dev/sandlot/guest/wire"
 )
@@ -48,7 +46,7 @@ func (s *server) watch(h *host, request *wire.WatchRequest) error {
 				return err
 			}
 		}
-		payload, err := json.Marshal(events)
+		payload, err := wire.Marshal((*wire.FileEvents)(&events))
 		if err != nil {
 			return err
 		}

@@ -4,13 +4,14 @@ package supervise
 
 import (
 	"sync"
+	"time"
 
 	"github.com/sandlot-dev/sandlot/guest/wire"
 )
 
 // A host is what comes from the other end while a request is served.
 type host struct {
-	w *wire.Writer
+	w sink
 	// data is what was sent as data. It is read by whoever needs it.
 	data *inbox
 	// resize holds the newest size.
@@ -19,6 +20,12 @@ type host struct {
 	// protocol is no host.
 	cancelled, gone         chan struct{}
 	cancelledOnce, goneOnce sync.Once
+}
+
+// A sink takes the frames of a command: what it writes, and that it was started.
+type sink interface {
+	Write(wire.Type, []byte) error
+	Defer(wire.Type, time.Duration)
 }
 
 func newHost(w *wire.Writer) *host {

@@ -63,7 +63,7 @@ func killTarget(ctx context.Context, fs *proc.FS, pid int) error {
 		if err != nil || !target.Alive || target.Parent == keeperPID {
 			return nil
 		}
-		if target.Parent == 0 || isSession(fs, target.Parent) {
+		if target.Parent == 0 || fs.IsSession(target.Parent) {
 			return killSupervisor(ctx, fs, target)
 		}
 		if parent, err := fs.Get(target.Parent); err == nil && parent.Alive {
@@ -77,22 +77,11 @@ func killTarget(ctx context.Context, fs *proc.FS, pid int) error {
 	}
 }
 
-// isSession says whether a process is a session. Only the engine starts processes whose parent is outside of the sandbox, so their command
-// lines are true.
-func isSession(fs *proc.FS, pid int) bool {
-	p, err := fs.Get(pid)
-	if err != nil || p.Parent != 0 || pid == keeperPID {
-		return false
-	}
-	args := fs.Args(pid)
-	return len(args) > 1 && args[1] == "session"
-}
-
 // wakeSessions lets sessions go on that a command has stopped.
 func wakeSessions(fs *proc.FS) {
 	all, _ := fs.All()
 	for _, p := range all {
-		if p.Parent == 0 && isSession(fs, p.PID) {
+		if p.Parent == 0 && fs.IsSession(p.PID) {
 			_ = unix.Kill(p.PID, unix.SIGCONT)
 		}
 	}

@@ -127,18 +127,15 @@ func (s *server) serve(next request) (again bool) {
 		s.channel.hangUp()
 		return false
 	}
+	if next.Start != nil {
+		return s.background(next)
+	}
 	if next.Exec == nil {
-		result := s.file(next.host, next.Request)
-		result.Again = s.many && !s.stopping.Load() && s.limits == self.CurrentLimits()
-		s.answer(result)
-		if !result.Again {
-			s.channel.hangUp()
-		}
-		return result.Again
+		return s.notBegun(s.small(next), true)
 	}
 	e := &supervisor{server: s, host: next.host}
 	result := e.exec(next.Exec)
-	result.Again = s.many && e.clean(result) && !s.stopping.Load() && s.limits == self.CurrentLimits()
+	result.Again = s.reusable(e.clean(result))
 	s.answer(result)
 	if result.Again {
 		return true
@@ -148,6 +145,19 @@ func (s *server) serve(next request) (again bool) {
 		e.stay()
 	}
 	return false
+}
+
+// reusable says whether another request may follow.
+func (s *server) reusable(clean bool) bool {
+	return s.many && clean && !s.stopping.Load() && s.limits == self.CurrentLimits()
+}
+
+// small serves what has no tree.
+func (s *server) small(next request) wire.Result {
+	if next.Process != nil {
+		return s.ask(next.host, next.Process)
+	}
+	return s.file(next.host, next.Request)
 }
 
 // answer ends a request. When the host has the result, it may send another one.
