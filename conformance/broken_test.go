@@ -24,6 +24,7 @@ type whole interface {
 	runtime.FileChanger
 	runtime.FileWatcher
 	runtime.Processes
+	runtime.Leaser
 }
 
 // broken is a real runtime that breaks one rule. Each func takes the place of one method; error changes what any of them returns.
@@ -45,6 +46,7 @@ type broken struct {
 	processes brokenProcesses
 	change    func(ctx context.Context, id, path string, change runtime.FileChange, opts runtime.ChangeFileOptions) (runtime.ChangeFileResult, error)
 	watch     func(ctx context.Context, id, path string, tell func(runtime.FileEvent) error, opts runtime.WatchFilesOptions) (runtime.WatchFilesResult, error)
+	renew     func(ctx context.Context, id string) error
 	// removeImage says that the image is gone.
 	removeImage func() bool
 	error       func(error) error
@@ -73,6 +75,14 @@ func (b *broken) Dial(ctx context.Context, id, network, address string, opts run
 	}
 	conn, err := b.whole.Dial(ctx, id, network, address, opts)
 	return conn, b.fault(err)
+}
+
+func (b *broken) Renew(ctx context.Context, id string, opts runtime.RenewOptions) (runtime.RenewResult, error) {
+	if b.renew != nil {
+		return runtime.RenewResult{}, b.renew(ctx, id)
+	}
+	res, err := b.whole.Renew(ctx, id, opts)
+	return res, b.fault(err)
 }
 
 func (b *broken) fault(err error) error {
@@ -230,7 +240,7 @@ type breaker func(b *broken)
 // breakers maps the id of each case to a runtime that breaks its rule.
 func breakers() map[string]breaker {
 	out := map[string]breaker{}
-	for _, group := range []map[string]breaker{execBreakers(), nextExecBreakers(), timeoutBreakers(), lifecycleBreakers(), buildBreakers(), isolationBreakers(), portBreakers(), dialBreakers(), processBreakers(), putBreakers(), getBreakers(), changeBreakers(), watchBreakers()} {
+	for _, group := range []map[string]breaker{execBreakers(), nextExecBreakers(), timeoutBreakers(), lifecycleBreakers(), leaseBreakers(), attachedBreakers(), buildBreakers(), isolationBreakers(), portBreakers(), dialBreakers(), processBreakers(), putBreakers(), getBreakers(), changeBreakers(), watchBreakers()} {
 		for id, b := range group {
 			out[id] = b
 		}

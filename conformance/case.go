@@ -27,7 +27,7 @@ type Case struct {
 func Cases() []Case {
 	return slices.Concat(
 		execCases(), execOptionCases(), nextExecCases(), streamCases(), ttyCases(), timeoutCases(),
-		lifecycleCases(), runCases(), stopCases(), buildCases(),
+		lifecycleCases(), runCases(), stopCases(), leaseCases(), attachedCases(), buildCases(),
 		isolationCases(), guestCases(), mountCases(), portCases(), dialCases(), processCases(),
 		archiveCases(), changeCases(), watchCases(),
 	)

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"strings"
+	"time"
 
 	"github.com/sandlot-dev/sandlot/runtime"
 )
@@ -88,6 +89,8 @@ func asking(c runtime.Capability) (runtime.RunOptions, bool) {
 		runtime.CapabilityBinds:        {Mounts: []runtime.Mount{{Type: runtime.MountBind, Source: "/", Target: "/mnt/host", ReadOnly: true}}},
 		runtime.CapabilityTmpfs:        {Mounts: []runtime.Mount{{Type: runtime.MountTmpfs, Target: "/mnt/tmpfs"}}},
 		runtime.CapabilityUser:         {User: "1000:1000"},
+		runtime.CapabilityLease:        {Lease: time.Hour},
+		runtime.CapabilityAttached:     {Attached: true},
 	}[c]
 	return opts, ok
 }

@@ -107,14 +107,20 @@ var tested = sync.OnceValue(func() error {
 
 func newBox(t *testing.T, as []string, dir string) *box {
 	t.Helper()
+	return newBoxWith(t, as, nil, InitOptions{WorkingDir: dir})
+}
+
+// newBoxWith makes a box whose first process is told opts, and run by words before all others.
+func newBoxWith(t *testing.T, as, before []string, opts InitOptions) *box {
+	t.Helper()
 	if err := tested(); err != nil {
 		t.Fatal(err)
 	}
 	if os.Getuid() != 0 {
 		t.Fatal("these tests make pid namespaces and change users: run them as root, on Linux, with unshare and setpriv (util-linux) there")
 	}
-	args := append([]string{"--fork", "--pid", "--mount-proc", "--"}, as...)
-	cmd := exec.Command("unshare", append(args, program, "init", dir)...)
+	args := append(append([]string{"--fork", "--pid", "--mount-proc", "--"}, before...), as...)
+	cmd := exec.Command("unshare", append(append(args, program), InitArgv(opts)[1:]...)...)
 	b := &box{t: t, as: as}
 	cmd.Stderr, cmd.SysProcAttr = &b.said, ownSession()
 	if err := cmd.Start(); err != nil {

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"io"
 	"strconv"
+	"time"
 )
 
 // Where the guest is in every sandbox. The directory is mounted read-only and holds nothing else.
@@ -19,9 +20,37 @@ const (
 	Path = Dir + "/guest"
 )
 
-// InitArgv is the command line of the container's first process. workingDir is where commands start; empty: the directory that the engine
-// starts the first process in.
-func InitArgv(workingDir string) []string { return []string{Path, "init", workingDir} }
+// InitOptions are what the first process of a sandbox is told.
+type InitOptions struct {
+	// WorkingDir is where commands start. Empty: the directory that the engine starts the first process in.
+	WorkingDir string
+	// Lease is how long the sandbox runs without being renewed. 0: for ever.
+	Lease time.Duration
+	// Carrier has a guest for many execs run over the first process's standard streams, as with SessionArgv, from the start on: as the sandbox's user. Where a
+	// command kills that, or its streams end, there is another one to be started as ever.
+	Carrier bool
+	// Attached ends the sandbox, with all that runs in it, as soon as the first process's standard input ends; with Carrier, as soon as the guest that runs
+	// over it does.
+	Attached bool
+}
+
+// InitArgv is the command line of the container's first process.
+func InitArgv(opts InitOptions) []string {
+	argv := []string{Path, "init", opts.WorkingDir}
+	if opts.Lease > 0 {
+		argv = append(argv, "lease="+opts.Lease.String())
+	}
+	if opts.Carrier {
+		argv = append(argv, "carrier")
+	}
+	if opts.Attached {
+		argv = append(argv, "attached")
+	}
+	return argv
+}
+
+// RenewArgv is the command line that renews a sandbox's lease, for a sandbox that has no session: see [Session.Renew]. It exits with 0 when that is done.
+func RenewArgv() []string { return []string{Path, "renew"} }
 
 // StopSignal is the signal that stops a sandbox, to be named when its container is made: the guest passes SIGTERM on to all processes, and
 // exits when nothing is left. All other signals it ignores, so that nothing inside can end it. Engines otherwise send SIGTERM.

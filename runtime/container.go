@@ -17,6 +17,7 @@ const (
 	LabelGuest   = LabelPrefix + "guest"   // the guest's version
 	LabelOwner   = LabelPrefix + "owner"   // RunOptions.Owner
 	LabelLease   = LabelPrefix + "lease"   // RunOptions.LeaseEnd, as RFC 3339 writes it
+	LabelKept    = LabelPrefix + "kept"    // RunOptions.Lease, as time.Duration writes it
 )
 
 // State is what a sandbox does.
@@ -50,6 +51,7 @@ type Container struct {
 	Labels    map[string]string `json:"labels,omitempty"` // without Sandlot's own
 	Owner     string            `json:"owner,omitempty"`  // RunOptions.Owner
 	LeaseEnd  time.Time         `json:"leaseEnd,omitzero"`
+	Lease     time.Duration     `json:"lease,omitempty"` // RunOptions.Lease, in nanoseconds
 	Ports     []PublishedPort   `json:"ports,omitempty"` // while it runs
 	OOMKilled bool              `json:"oomKilled,omitempty"`
 	Error     string            `json:"error,omitempty"` // why it did not start, in the engine's words

@@ -53,6 +53,8 @@ const (
 	CapabilityChangeFiles     Capability = "change-files"      // FileChanger
 	CapabilityWatchFiles      Capability = "watch-files"       // FileWatcher
 	CapabilityProcesses       Capability = "processes"         // Processes
+	CapabilityLease           Capability = "lease"             // RunOptions.Lease, and Leaser
+	CapabilityAttached        Capability = "attached"          // RunOptions.Attached
 )
 
 // AllCapabilities lists every capability that this version of the contract names.
@@ -62,8 +64,7 @@ func AllCapabilities() []Capability {
 		CapabilityDropCaps, CapabilitySeccomp, CapabilityAppArmor, CapabilitySELinux, CapabilityNoNetwork,
 		CapabilityNetwork, CapabilityPublishTCP, CapabilityPublishUDP, CapabilityVolumes, CapabilityBinds,
 		CapabilityTmpfs, CapabilityUser, CapabilityTTY, CapabilityOwners, CapabilityBuild, CapabilityDial,
-		CapabilityChangeFiles, CapabilityWatchFiles,
-		CapabilityProcesses,
+		CapabilityChangeFiles, CapabilityWatchFiles, CapabilityProcesses, CapabilityLease, CapabilityAttached,
 	}
 }
 

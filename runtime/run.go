@@ -26,6 +26,17 @@ type RunOptions struct {
 	// LeaseEnd is when the sandbox may be removed by whoever cleans up, to the second; Container.LeaseEnd gives it back. The zero value: never. A runtime ends
 	// nothing by it.
 	LeaseEnd time.Time
+	// Lease is how long the sandbox runs from its start, or from when it was last renewed (see [Leaser]): then it ends, also when nothing is left that
+	// could end it, with all that runs in it, within 5 seconds. It is stopped then, and starting it again begins the lease anew. At least [MinLease], else
+	// ErrInvalid; Container.Lease gives it back. 0: for ever.
+	//
+	// The sandbox itself counts, in the time that its machine is awake. It does so also while it is paused, when it can neither end nor be renewed: when its
+	// lease has passed meanwhile it ends as it goes on. Nothing that runs in the sandbox can renew it or put the end off.
+	Lease time.Duration
+	// Attached makes a sandbox that lives and dies with the Runtime that runs it: it ends at once, with all that runs in it, and is removed, when that is
+	// closed, when its process has ended however, or when the connection to the engine breaks. It also is removed when it ends in any other way, and so
+	// Stop removes it. Other Runtimes can use it like any other for as long as it is there.
+	Attached bool
 	// Mounts are volumes, directories of the host and tmpfs.
 	Mounts []Mount
 	// Ports are published on the host. They need a network: with Network none, ErrInvalid.
@@ -49,6 +60,9 @@ type RunOptions struct {
 	// PidsLimit limits processes and threads. 0: DefaultPids, as far as the engine can; -1: no limit.
 	PidsLimit int64
 }
+
+// MinLease is the shortest RunOptions.Lease.
+const MinLease = time.Second
 
 // MaxOwner is how many bytes RunOptions.Owner may have.
 const MaxOwner = 1024

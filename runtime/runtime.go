@@ -75,7 +75,7 @@ type Runtime interface {
 	// by themselves. A sandbox that is gone already is [ErrNotFound].
 	Remove(ctx context.Context, id string, opts RemoveOptions) (RemoveResult, error)
 
-	// Close frees what the Runtime holds on this side. Sandboxes go on running. Calls under way end with an error.
+	// Close frees what the Runtime holds on this side. Sandboxes go on running, but for those with [RunOptions].Attached. Calls under way end with an error.
 	// Close may be called more than once.
 	Close() error
 }

@@ -45,7 +45,10 @@ func (s *Sandbox) Remove(ctx context.Context) error {
 func (s *Sandbox) setClosed() {
 	s.closing.Lock()
 	defer s.closing.Unlock()
-	s.closed = true
+	if !s.closed {
+		s.closed = true
+		close(s.ended)
+	}
 }
 
 // open is ErrClosed once the sandbox is closed.

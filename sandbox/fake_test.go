@@ -107,7 +107,7 @@ func (f *fake) Run(_ context.Context, image string, opts runtime.RunOptions) (ru
 	if opts.Name == "" {
 		opts.Name = "name" + id
 	}
-	f.boxes[id] = runtime.Container{ID: id, Name: opts.Name, Image: image, State: runtime.StateRunning, Owner: opts.Owner, LeaseEnd: opts.LeaseEnd}
+	f.boxes[id] = runtime.Container{ID: id, Name: opts.Name, Image: image, State: runtime.StateRunning, Owner: opts.Owner, LeaseEnd: opts.LeaseEnd, Lease: opts.Lease}
 	return runtime.RunResult{ID: id, Name: opts.Name, Warnings: []string{"a warning"}}, nil
 }
 

@@ -49,7 +49,8 @@ type GCSandbox struct {
 // The owner of a sandbox is the process that called [New], unless [Options] say otherwise. It is known to be gone, or to live, only on Linux and
 // where GC runs on the same machine, since the same boot, and in the same namespace of process ids: it is gone when no process has its
 // id and its time of start. A sandbox that does not run is also left behind when its owner's machine, which has this one's name and id, was booted
-// since. Of all other owners nothing is known, and only the lease counts, by this machine's clock. A sandbox whose owner is known
+// since. Of all other owners nothing is known, and only the lease counts: with RunOptions.LeaseEnd by this machine's clock; a sandbox with RunOptions.Lease
+// ends by itself, and is removed when it has ended and is older than its lease. A sandbox whose owner is known
 // to live is never removed, and one without an owner and a lease neither.
 func GC(ctx context.Context, rt runtime.Runtime, opts GCOptions) (GCResult, error) {
 	result := GCResult{Sandboxes: []GCSandbox{}}
@@ -98,8 +99,11 @@ func leftBehind(c runtime.Container, me owner, now time.Time) GCReason {
 			return GCOwnerGone
 		}
 	}
-	if !c.LeaseEnd.IsZero() && now.After(c.LeaseEnd) {
+	switch {
+	case !c.LeaseEnd.IsZero() && now.After(c.LeaseEnd):
 		return GCLeaseOver
+	case c.Lease > 0 && c.State == runtime.StateExited && now.Sub(c.Created) > c.Lease:
+		return GCLeaseOver // while it runs, its lease has been renewed
 	}
 	return ""
 }

@@ -22,10 +22,14 @@ type Options struct {
 	Pull PullPolicy
 	// Username and Password are for the registry. Empty: anonymous.
 	Username, Password string
-	// Lease is how long the sandbox may be there, from its start. Once it is over [GC] removes the sandbox, unless it knows that
-	// the owner lives. 0: for ever. Together with RunOptions.LeaseEnd, or negative: runtime.ErrInvalid.
+	// Lease is how long the sandbox goes on without its owner: see RunOptions.Lease, in whose place it stands. As long as this process has the sandbox open
+	// it renews the lease whenever a third of it has passed, and ceases to with Close; a Detached sandbox ends with its lease unless somebody calls
+	// [Sandbox.Renew]. [GC] removes what has ended so. A runtime that is no runtime.Leaser cannot have sandboxes end: there the sandbox may be
+	// there for so long from its start, and GC removes it then unless it knows that the owner lives. 0: for ever. Together with RunOptions.LeaseEnd or
+	// RunOptions.Lease, or negative: runtime.ErrInvalid.
 	Lease time.Duration
-	// Detached makes a sandbox that is to outlive this process: it has no owner but the one that RunOptions.Owner may name.
+	// Detached makes a sandbox that is to outlive this process: it has no owner but the one that RunOptions.Owner may name. Together with
+	// RunOptions.Attached, which is the contrary: runtime.ErrInvalid.
 	Detached bool
 	// Progress gets the log of a build and the progress of a pull, for people. Nil discards.
 	Progress io.Writer
@@ -69,8 +73,12 @@ func (o Options) check() error {
 		return invalid("both an image and a build are given", "set one of Image and Build")
 	case o.Lease < 0:
 		return invalid("the lease is negative", "leave it 0 for none")
+	case o.RunOptions.Lease != 0:
+		return invalid("RunOptions.Lease is given", "set Options.Lease, which is in its place")
 	case o.Lease > 0 && !o.LeaseEnd.IsZero():
 		return invalid("both a lease and its end are given", "set one of Lease and LeaseEnd")
+	case o.Attached && o.Detached:
+		return invalid("the sandbox is to be attached and detached", "set one of Attached and Detached")
 	case o.OutputLimit < 0:
 		return invalid("the output limit is negative", "leave it 0 for the default")
 	}

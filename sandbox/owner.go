@@ -79,7 +79,9 @@ func (o Options) run(ctx context.Context, rt runtime.Runtime, image string) (run
 	if opts.Owner == "" && !o.Detached {
 		opts.Owner = self().String()
 	}
-	if o.Lease > 0 {
+	if _, can := rt.(runtime.Leaser); can {
+		opts.Lease = o.Lease
+	} else if o.Lease > 0 {
 		opts.LeaseEnd = time.Now().Add(o.Lease)
 	}
 	return rt.Run(ctx, image, opts)

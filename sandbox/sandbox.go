@@ -27,6 +27,7 @@ type Sandbox struct {
 	removing chan struct{} // holds one during a removal, so that a second Close waits for the first
 	closing  sync.Mutex    // guards closed
 	closed   bool
+	ended    chan struct{} // closed with closed
 }
 
 // New makes a sandbox and starts it. The image is built or pulled first where that is needed. When New fails, also because
@@ -50,11 +51,14 @@ func New(ctx context.Context, rt runtime.Runtime, opts Options) (*Sandbox, error
 	}
 	s := newSandbox(rt, ran.ID, ran.Name, opts.OutputLimit)
 	s.warnings, s.owned = ran.Warnings, true
+	if !opts.Detached {
+		s.keepLease(opts.Lease)
+	}
 	return s, nil
 }
 
 func newSandbox(rt runtime.Runtime, id, name string, limit int) *Sandbox {
-	return &Sandbox{rt: rt, id: id, name: name, called: name, limit: limit, shell: newShell(), removing: make(chan struct{}, 1)}
+	return &Sandbox{rt: rt, id: id, name: name, called: name, limit: limit, shell: newShell(), removing: make(chan struct{}, 1), ended: make(chan struct{})}
 }
 
 // runImage runs an image that the engine has, or can pull. Running tells whether it is there, so no call is spent on asking.

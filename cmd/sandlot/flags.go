@@ -79,7 +79,7 @@ func (f *sandboxFlags) register(cmd *cobra.Command, a *app) {
 	flags.StringVarP(&f.user, "user", "u", "", "`USER`: NAME, UID, NAME:GROUP or UID:GID (default: the image's)")
 	flags.StringVar(&f.hostname, "hostname", "", "`HOSTNAME` of the sandbox")
 	f.lease = scalar[time.Duration]{kind: "DURATION", parse: parseTimeout}
-	flags.Var(&f.lease, "lease", "let sandlot gc remove the sandbox after this time (30m, 24h)")
+	flags.Var(&f.lease, "lease", "end the sandbox when this time has passed (30m, 24h) and its owner is gone, for sandlot gc to remove it")
 	f.labels = list[pair]{kind: "KEY[=VALUE]", parse: parsePair}
 	flags.VarP(&f.labels, "label", "l", "label of the sandbox; may be repeated")
 

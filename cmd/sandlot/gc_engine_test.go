@@ -6,13 +6,15 @@ import (
 	"bufio"
 	"strings"
 	"testing"
+
+	"github.com/sandlot-dev/sandlot/runtime"
 )
 
 // TestEngineGC: the sandbox of a run that was killed is removed, and one whose lease is over; not one of create, nor of a run that lives.
 func TestEngineGC(t *testing.T) {
 	onEngines(t, func(t *testing.T, h host) {
 		kept := h.create(t)
-		over := h.create(t, "--lease", "1ms")
+		over := h.create(t, "--lease", "1s")
 		// running is a run whose command runs.
 		running := func() (name string, kill func()) {
 			t.Helper()
@@ -38,6 +40,13 @@ func TestEngineGC(t *testing.T) {
 		dead, kill := running()
 		lives, killOther := running()
 		kill()
+		for running := true; running; { // until its lease is over
+			for _, c := range h.sandboxes(t) {
+				if c.Name == over {
+					running = c.State == runtime.StateRunning
+				}
+			}
+		}
 		gc := func(args ...string) string {
 			t.Helper()
 			c := h.call(t, append([]string{"gc", "--label", h.label}, args...)...)

@@ -66,6 +66,8 @@ type RunOptions struct {
 	Labels       map[string]string `json:"labels,omitempty"`
 	Owner        string            `json:"owner,omitempty"`
 	LeaseEnd     time.Time         `json:"leaseEnd,omitzero"`
+	Lease        time.Duration     `json:"lease,omitempty"`
+	Attached     bool              `json:"attached,omitempty"`
 	Mounts       []runtime.Mount   `json:"mounts,omitempty"`
 	Ports        []runtime.Port    `json:"ports,omitempty"`
 	Network      string            `json:"network,omitempty"`

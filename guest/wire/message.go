@@ -111,6 +111,8 @@ func (r *DialRequest) Fields(c *Codec) {
 const (
 	ForExec byte = 1 // an exec channel
 	ForDial byte = 2 // a request for a connection, and that connection
+	// ForRenew renews the sandbox's lease. The stream's end says that it is done, a reset that it is not.
+	ForRenew byte = 3
 )
 
 // Result is the guest's last frame for a request.

@@ -20,12 +20,13 @@ func (a *api) Create(ctx context.Context, spec engine.Spec) (string, []string, e
 	config := &container.Config{
 		Image: spec.Image, Entrypoint: spec.Entrypoint, Env: spec.Env, WorkingDir: spec.WorkingDir, User: spec.User,
 		Hostname: spec.Hostname, Labels: spec.Labels, StopSignal: guest.StopSignal,
+		OpenStdin: spec.Stdin, StdinOnce: spec.Stdin, AttachStdin: spec.Stdin,
 		Healthcheck: &container.HealthConfig{Test: []string{"NONE"}},
 	}
 	noInit := false
 	host := &container.HostConfig{
 		LogConfig: container.LogConfig{Type: "none"}, RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyDisabled},
-		NetworkMode: container.NetworkMode(spec.Network), ReadonlyRootfs: spec.ReadOnly, Init: &noInit,
+		NetworkMode: container.NetworkMode(spec.Network), ReadonlyRootfs: spec.ReadOnly, Init: &noInit, AutoRemove: spec.AutoRemove,
 		IpcMode: container.IPCModePrivate, CgroupnsMode: container.CgroupnsModePrivate,
 		SecurityOpt: securityOpt(spec), CapAdd: spec.CapAdd, CapDrop: []string{"ALL"},
 		Resources: container.Resources{Memory: spec.Memory, MemorySwap: spec.Memory, NanoCPUs: int64(spec.CPUs * 1e9)},

@@ -32,7 +32,8 @@ const (
 // XDG_RUNTIME_DIR where only that is there. A tcp connection uses TLS where DOCKER_CERT_PATH is set, with the files ca.pem, cert.pem and
 // key.pem in it, and checks the daemon's name where DOCKER_TLS_VERIFY is set too. ssh runs the ssh command.
 //
-// "?sessions=off" at the end of a URL has each exec start a process by the engine's exec, which is slower.
+// "?sessions=off" at the end of a URL has each exec start a process by the engine's exec, which is slower. "?carrier=attached" has a sandbox's execs go over
+// its first process's standard streams, from the first on, and holds a connection for each sandbox.
 //
 // A Podman that answers there is [runtime.ErrInvalid]: it has a driver of its own.
 func Driver() runtime.Driver {

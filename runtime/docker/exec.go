@@ -34,6 +34,21 @@ func (a *api) Attach(ctx context.Context, id string, p engine.Process) (*engine.
 	return engine.NewStream(conn, r, created.ID), nil
 }
 
+// AttachFirst implements engine.Attacher.
+func (a *api) AttachFirst(ctx context.Context, id string) (*engine.Stream, error) {
+	query := url.Values{"stream": {"1"}, "stdin": {"1"}, "stdout": {"1"}, "stderr": {"1"}, "detachKeys": {engine.DetachKeys()}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost,
+		a.base+"/v"+a.cli.ClientVersion()+"/containers/"+url.PathEscape(id)+"/attach?"+query.Encode(), nil)
+	if err != nil {
+		return nil, translate(err)
+	}
+	conn, r, err := engine.Hijack(ctx, a.dial, req)
+	if err != nil {
+		return nil, attachError(err)
+	}
+	return engine.NewStream(conn, r, ""), nil
+}
+
 // ExecState implements engine.API. It reads the answer itself: the client makes 0, success, of an exit code that is not there.
 func (a *api) ExecState(ctx context.Context, execID string) (engine.ExecState, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, a.execURL(execID, "/json"), nil)

@@ -79,6 +79,17 @@ type Spec struct {
 	Memory     int64    // bytes, memory and swap together; 0: no limit
 	CPUs       float64  // 0: no limit
 	Pids       int64    // 0: no limit
+	// Stdin keeps the first process's standard input open until who has attached to it goes: see Attacher. Without it there is none.
+	Stdin bool
+	// AutoRemove has the engine remove the container, with its anonymous volumes, when it has ended.
+	AutoRemove bool
+}
+
+// An Attacher is an API that can connect to the standard streams of a container's first process. Without it there are no attached sandboxes.
+type Attacher interface {
+	// AttachFirst connects to the standard streams of the first process of a container that was made with Stdin, and has not been started yet. When the connection
+	// ends, however, so does the process's standard input, for good. Errors are also those of Start.
+	AttachFirst(ctx context.Context, id string) (*Stream, error)
 }
 
 // A VolumeLister is an API whose volumes can be listed. Without it guests of other versions stay in the engine.

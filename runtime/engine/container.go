@@ -16,10 +16,12 @@ import (
 
 // Labels that only this package reads.
 const (
-	labelImage   = runtime.LabelPrefix + "image"   // the image as given to Run
-	labelWorkdir = runtime.LabelPrefix + "workdir" // RunOptions.WorkingDir
-	labelSmall   = runtime.LabelPrefix + "small"   // "1": too small for sessions
-	labelFiller  = runtime.LabelPrefix + "filler"  // "1": not a sandbox, but what fills the guest's volume
+	labelImage    = runtime.LabelPrefix + "image"    // the image as given to Run
+	labelWorkdir  = runtime.LabelPrefix + "workdir"  // RunOptions.WorkingDir
+	labelSmall    = runtime.LabelPrefix + "small"    // "1": too small for sessions
+	labelCarrier  = runtime.LabelPrefix + "carrier"  // "1": its first process has a standard input, and gives it to a session
+	labelAttached = runtime.LabelPrefix + "attached" // "1": RunOptions.Attached
+	labelFiller   = runtime.LabelPrefix + "filler"   // "1": not a sandbox, but what fills the guest's volume
 )
 
 // namePattern is what both engines take for the name of a container, a network or a volume.
@@ -66,6 +68,9 @@ func (e *engine) know(id string, labels map[string]string) {
 	if labels[labelSmall] == "1" {
 		e.small[id] = true
 	}
+	if labels[labelAttached] == "1" {
+		e.attached[id] = true
+	}
 }
 
 // resolve gives the full id of a sandbox, without a question to the engine where the id is known to be Sandlot's.
@@ -91,7 +96,13 @@ func (e *engine) forget(id string) {
 	e.mu.Lock()
 	delete(e.known, id)
 	delete(e.small, id)
+	delete(e.attached, id)
+	held := e.held[id]
+	delete(e.held, id)
 	e.mu.Unlock()
+	if held != nil {
+		held.Close()
+	}
 	e.sessions.end(id)
 }
 
@@ -105,6 +116,7 @@ func present(c runtime.Container) runtime.Container {
 	}
 	c.Owner = c.Labels[runtime.LabelOwner]
 	c.LeaseEnd, _ = time.Parse(time.RFC3339, c.Labels[runtime.LabelLease]) // zero where there is none
+	c.Lease, _ = time.ParseDuration(c.Labels[runtime.LabelKept])
 	c.Labels = maps.Clone(c.Labels)
 	maps.DeleteFunc(c.Labels, func(key, _ string) bool { return strings.HasPrefix(key, runtime.LabelPrefix) })
 	c.Env = slices.Sorted(slices.Values(c.Env))
@@ -153,7 +165,7 @@ func (e *engine) Remove(ctx context.Context, id string, _ runtime.RemoveOptions)
 		if err != nil {
 			return runtime.RemoveResult{}, err
 		}
-		if err = e.api.Delete(ctx, full); err == nil {
+		if err = e.remove(ctx, full); err == nil {
 			e.forget(full)
 		} else {
 			e.note(err, full)
@@ -170,10 +182,14 @@ func (e *engine) Stop(ctx context.Context, id string, opts runtime.StopOptions) 
 		}
 		full, err := e.resolve(ctx, id)
 		if err == nil {
+			attached := e.isAttached(full)
 			err = e.api.Stop(ctx, full, opts.Grace)
 			e.note(err, full)
 			if err == nil {
 				e.sessions.end(full)
+			}
+			if attached && (errors.Is(err, runtime.ErrNotFound) || errors.Is(err, runtime.ErrNotRunning)) {
+				err = nil // the engine removes it as soon as it has ended
 			}
 		}
 		return runtime.StopResult{}, err
@@ -188,9 +204,7 @@ func (e *engine) Start(ctx context.Context, id string, _ runtime.StartOptions) (
 			err = errorf(runtime.ErrNotRunning, HintPaused, "the sandbox is paused")
 		}
 		if err == nil && c.State != runtime.StateRunning {
-			if err = e.api.Start(ctx, c.ID); err == nil {
-				_, err = e.running(ctx, c.ID)
-			}
+			err = e.launchAgain(ctx, c)
 		}
 		return runtime.StartResult{}, err
 	})

@@ -93,7 +93,7 @@ func (d *delivery) whole(ctx context.Context, id string) (bool, error) {
 // fill fills the volume through a container that never starts. Its name is the lock between processes. sandbox is a container that has the volume.
 func (d *delivery) fill(ctx context.Context, sandbox string) error {
 	spec := Spec{
-		Name: d.volume(), Image: d.image, Entrypoint: guest.InitArgv(""), User: "0", Network: runtime.NetworkNone, NoNewPrivs: true,
+		Name: d.volume(), Image: d.image, Entrypoint: guest.InitArgv(guest.InitOptions{}), User: "0", Network: runtime.NetworkNone, NoNewPrivs: true,
 		Labels: map[string]string{labelFiller: "1", runtime.LabelGuest: d.version},
 		Mounts: []runtime.Mount{{Type: runtime.MountVolume, Source: d.volume(), Target: guest.Dir}},
 	}

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"net"
 	"sync"
 
@@ -51,33 +50,10 @@ func (e *engine) dial(ctx context.Context, key sessionKey, network, address stri
 func (e *engine) dialAs(
 	ctx context.Context, key sessionKey, network, address string, get func(sessionKey) *session, unused func(*session),
 ) (net.Conn, error) {
-	for again := false; ; {
-		s := get(key)
-		isNew, err := e.openSession(ctx, s)
-		if err != nil {
-			unused(s)
-			if err == errReplaced {
-				continue
-			}
-			return nil, err
-		}
-		conn, err := attended(ctx, e, s, func(ctx context.Context) (net.Conn, error) { return s.guest.Dial(ctx, network, address) })
-		if err == nil {
-			return conn, nil
-		}
-		lost, broken := errors.Is(err, guest.ErrNoGuest), s.broken(err)
-		if lost && broken {
-			e.sessions.drop(s)
-		}
-		unused(s)
-		if !lost {
-			return nil, atAddress(err, network, address)
-		}
-		if isNew || again || !broken {
-			return nil, e.explain(ctx, key.id, line{words: s.stream.words}, err)
-		}
-		again = true
-	}
+	return overSession(ctx, e, key, get, unused, func(ctx context.Context, s *guest.Session) (net.Conn, error) {
+		conn, err := s.Dial(ctx, network, address)
+		return conn, atAddress(err, network, address)
+	})
 }
 
 // atAddress says of an error about an address which.

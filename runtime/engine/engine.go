@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"sync"
 
 	"github.com/sandlot-dev/sandlot/guest"
@@ -11,12 +12,12 @@ import (
 )
 
 // New makes a Runtime out of an engine's API. It is also a runtime.Puller, Stopper, ImageRemover, VolumeRemover, Sweeper, Dialer, FileChanger,
-// FileWatcher and Processes. name is the driver's, url what opens it again.
+// FileWatcher, Leaser and Processes. name is the driver's, url what opens it again.
 func New(api API, name, url string, options Options) runtime.Runtime {
 	return &engine{
 		api: api, name: name, url: options.again(url), options: options,
 		guest: guestSide{guest.Version, guest.Program, guest.Exec, guest.PutArchive, guest.GetArchive, guest.ChangeFile, guest.WatchFiles, guest.OpenSession},
-		calls: make(map[int]context.CancelCauseFunc), known: make(map[string]bool), small: make(map[string]bool), sessions: sessions{all: make(map[sessionKey]*session)},
+		calls: make(map[int]context.CancelCauseFunc), known: make(map[string]bool), held: make(map[string]*Stream), attached: make(map[string]bool), small: make(map[string]bool), sessions: sessions{all: make(map[sessionKey]*session)},
 		kills:    kills{running: make(map[rescueKey]bool), next: make(map[rescueKey]*killing)},
 		infoLock: newLock(), guestLock: newLock(),
 	}
@@ -33,6 +34,7 @@ var (
 	_ runtime.Sweeper       = (*engine)(nil)
 	_ runtime.FileChanger   = (*engine)(nil)
 	_ runtime.FileWatcher   = (*engine)(nil)
+	_ runtime.Leaser        = (*engine)(nil)
 )
 
 type engine struct {
@@ -43,12 +45,14 @@ type engine struct {
 	sessions  sessions
 	kills     kills
 
-	mu     sync.Mutex
-	calls  map[int]context.CancelCauseFunc // under way
-	next   int                             // key in calls
-	closed bool
-	known  map[string]bool // full ids that carry Sandlot's label
-	small  map[string]bool // those of them that have no room for sessions
+	mu       sync.Mutex
+	calls    map[int]context.CancelCauseFunc // under way
+	next     int                             // key in calls
+	closed   bool
+	known    map[string]bool    // full ids that carry Sandlot's label
+	held     map[string]*Stream // to first processes that have no session over their standard streams, and end with these
+	attached map[string]bool    // those of the known that the engine removes when they end
+	small    map[string]bool    // those of them that have no room for sessions
 
 	infoLock  lock
 	infoKept  *runtime.Info
@@ -89,7 +93,7 @@ func (e *engine) begin(ctx context.Context) (_ context.Context, end func(), _ er
 		last := e.closed && len(e.calls) == 0
 		e.mu.Unlock()
 		if last {
-			e.sessions.end("")
+			e.letGo()
 			e.api.Close()
 		}
 	}, nil
@@ -111,8 +115,18 @@ func (e *engine) Close() error {
 	if !last {
 		return nil
 	}
-	e.sessions.end("")
+	e.letGo()
 	return e.api.Close()
+}
+
+// letGo ends all that holds on to sandboxes.
+func (e *engine) letGo() {
+	e.sessions.end("")
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, stream := range e.held {
+		stream.Close()
+	}
 }
 
 // call is how each method of the contract runs.
@@ -166,6 +180,15 @@ func (e *engine) info(ctx context.Context) (runtime.Info, error) {
 			return runtime.Info{}, err
 		}
 		info.Runtime, info.URL = e.name, e.url
+		info.Capabilities = maps.Clone(info.Capabilities)
+		if info.Capabilities == nil {
+			info.Capabilities = make(runtime.Capabilities)
+		}
+		if _, can := e.api.(Attacher); can {
+			info.Capabilities[runtime.CapabilityAttached] = runtime.Support{OK: true}
+		} else {
+			info.Capabilities[runtime.CapabilityAttached] = runtime.Support{Reason: "nothing holds a connection to a sandbox's first process"}
+		}
 		e.infoKept = &info
 	}
 	info := *e.infoKept
@@ -195,7 +218,7 @@ func BaseCapabilities() runtime.Capabilities {
 		runtime.CapabilityVolumes, runtime.CapabilityBinds, runtime.CapabilityTmpfs, runtime.CapabilityUser,
 		runtime.CapabilityTTY, runtime.CapabilityOwners, runtime.CapabilityBuild, runtime.CapabilityDial,
 		runtime.CapabilityChangeFiles, runtime.CapabilityWatchFiles,
-		runtime.CapabilityProcesses,
+		runtime.CapabilityProcesses, runtime.CapabilityLease,
 	} {
 		cs[c] = runtime.Support{OK: true}
 	}

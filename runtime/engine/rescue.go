@@ -92,7 +92,12 @@ func (k *kills) join(key rescueKey, pid int, kill func([]int) error) error {
 func (e *engine) kill(ctx context.Context, id string, killer Process) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rescueTime)
 	defer cancel()
-	stream, err := e.api.Attach(ctx, id, killer)
+	return e.runToEnd(ctx, id, killer)
+}
+
+// runToEnd runs a process that says nothing, and exits with 0 when it has done what it is for.
+func (e *engine) runToEnd(ctx context.Context, id string, p Process) error {
+	stream, err := e.api.Attach(ctx, id, p)
 	if err != nil {
 		return err
 	}

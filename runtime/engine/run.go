@@ -10,6 +10,7 @@ import (
 
 	"github.com/hashicorp/go-multierror"
 
+	"github.com/sandlot-dev/sandlot/guest"
 	"github.com/sandlot-dev/sandlot/runtime"
 )
 
@@ -41,6 +42,11 @@ func (e *engine) Run(ctx context.Context, image string, opts runtime.RunOptions)
 		spec.Labels[runtime.LabelGuest] = version
 		if isSmall(spec) {
 			spec.Labels[labelSmall] = "1"
+		}
+		if e.carries(spec, info.Capabilities) {
+			init := initOptions(opts)
+			init.Carrier = true
+			spec.Entrypoint, spec.Stdin, spec.Labels[labelCarrier] = guest.InitArgv(init), true, "1"
 		}
 		delivery := &delivery{e: e, arch: info.Arch, version: version, image: image, volumes: info.Capabilities.Has(runtime.CapabilityVolumes)}
 		delivery.mount(&spec)
@@ -75,18 +81,18 @@ func (e *engine) startNew(ctx context.Context, id string, spec Spec, workingDir 
 	if err != nil {
 		return err
 	}
-	err = e.api.Start(ctx, id)
+	stream, err := e.launch(ctx, id, spec.Stdin)
 	if err != nil && !looked && ctx.Err() == nil {
 		// Someone may have removed the guest's volume since it was last looked at, and the engine made a new one.
 		var found bool
 		if found, err = d.again(ctx, id, err); !found {
-			err = e.api.Start(ctx, id)
+			stream, err = e.launch(ctx, id, spec.Stdin)
 		}
 	}
 	if err != nil {
 		return err
 	}
-	if _, err := e.running(ctx, id); err != nil {
+	if err := e.settle(ctx, id, stream, spec.Labels[labelCarrier] == "1"); err != nil {
 		return err
 	}
 	if workingDir == "" {

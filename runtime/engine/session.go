@@ -191,9 +191,14 @@ func (e *engine) openSession(ctx context.Context, s *session) (isNew bool, err e
 		e.note(err, s.key.id)
 		return false, err
 	}
+	return true, e.open(ctx, s, stream)
+}
+
+// open makes the session of its carrier. The session's lock is held.
+func (e *engine) open(ctx context.Context, s *session, stream *Stream) error {
 	opened, err := e.guest.session(ctx, stream, func(ctx context.Context) error { return e.whySilent(ctx, s) })
 	if err != nil {
-		return false, e.explain(ctx, s.key.id, line{words: stream.words}, err)
+		return e.explain(ctx, s.key.id, line{words: stream.words}, err)
 	}
 	s.mu.Lock()
 	s.guest, s.stream = opened, stream
@@ -202,7 +207,7 @@ func (e *engine) openSession(ctx context.Context, s *session) (isNew bool, err e
 		<-opened.Done()
 		e.sessions.drop(s)
 	}()
-	return true, nil
+	return nil
 }
 
 type sessionKey struct {

@@ -37,15 +37,19 @@ var (
 func buildSpec(image string, opts runtime.RunOptions, caps runtime.Capabilities) (Spec, []string, error) {
 	b := &specBuilder{opts: opts, caps: caps, spec: Spec{
 		Name: opts.Name, Image: image, Hostname: opts.Hostname, User: opts.User, ReadOnly: opts.ReadOnlyRoot,
-		Entrypoint: guest.InitArgv(opts.WorkingDir),
+		Entrypoint: guest.InitArgv(initOptions(opts)),
 		Memory:     opts.MemoryBytes, CPUs: opts.CPUs, Pids: opts.PidsLimit,
 	}}
-	for _, step := range []func() error{b.names, b.process, b.labels, b.network, b.ports, b.mounts, b.security, b.limits} {
+	for _, step := range []func() error{b.names, b.process, b.labels, b.lease, b.attached, b.network, b.ports, b.mounts, b.security, b.limits} {
 		if err := step(); err != nil {
 			return Spec{}, nil, err
 		}
 	}
 	return b.spec, b.warnings, nil
+}
+
+func initOptions(opts runtime.RunOptions) guest.InitOptions {
+	return guest.InitOptions{WorkingDir: opts.WorkingDir, Lease: opts.Lease, Attached: opts.Attached}
 }
 
 type specBuilder struct {
@@ -167,6 +171,26 @@ func (b *specBuilder) labels() error {
 		b.spec.Labels[labelWorkdir] = path.Clean(b.opts.WorkingDir)
 	}
 	return nil
+}
+
+func (b *specBuilder) lease() error {
+	lease := b.opts.Lease
+	switch {
+	case lease == 0:
+		return nil
+	case lease < runtime.MinLease:
+		return invalid("give at least a second, or 0 for none", "a lease of %s is too short", lease)
+	}
+	b.spec.Labels[runtime.LabelKept] = lease.String()
+	return b.need(runtime.CapabilityLease, "a lease")
+}
+
+func (b *specBuilder) attached() error {
+	if !b.opts.Attached {
+		return nil
+	}
+	b.spec.Stdin, b.spec.AutoRemove, b.spec.Labels[labelAttached] = true, true, "1"
+	return b.need(runtime.CapabilityAttached, "an attached sandbox")
 }
 
 func (b *specBuilder) network() error {

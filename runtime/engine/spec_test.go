@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sandlot-dev/sandlot/guest"
 	"github.com/sandlot-dev/sandlot/runtime"
@@ -81,6 +82,8 @@ func TestSpecInvalid(t *testing.T) {
 		"name of one letter":      {Name: "a"}, // Docker takes none
 		"long name":               {Name: strings.Repeat("a", maxName+1)},
 		"name with a slash":       {Name: "a/b"},
+		"negative lease":          {Lease: -time.Hour},
+		"short lease":             {Lease: runtime.MinLease - 1},
 		"hostname":                {Hostname: "a_b"},
 		"long hostname":           {Hostname: strings.Repeat("a", 64)},
 		"env without =":           {Env: []string{"HOME"}},

@@ -23,6 +23,10 @@ func (a *api) Start(ctx context.Context, id string) error {
 		return err
 	}
 	err := a.client.json(ctx, call{method: http.MethodPost, path: endpoint("containers", id, "start")}, nil, nil)
+	return startFailure(err)
+}
+
+func startFailure(err error) error {
 	return failure(err, runtime.ErrNotFound, "no such file or directory", "statfs", "not a directory", "invalid argument")
 }
 

@@ -66,6 +66,7 @@ func (a *api) translate(spec engine.Spec, image image) containerSpec {
 			labelImage: spec.Image, labelNetwork: spec.Network, labelPorts: encodePorts(spec.Ports),
 			labelEnv: encodeNames(image.Config.Env, spec.Env),
 		},
+		Stdin: spec.Stdin, Remove: spec.AutoRemove,
 		StopSignal: stopSignal, Systemd: "false",
 		LogConfig:    logConfig{Driver: "none"},
 		HealthConfig: healthConfig{Test: []string{"NONE"}},

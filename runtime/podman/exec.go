@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/containers/podman/v5/libpod/define"
@@ -49,6 +50,25 @@ func (a *api) Attach(ctx context.Context, id string, p engine.Process) (*engine.
 		return nil, failure(err, runtime.ErrNotFound)
 	}
 	return engine.NewStream(conn, r, created.ID), nil
+}
+
+// AttachFirst has Podman prepare the container, which is where it finds most of what Start would.
+func (a *api) AttachFirst(ctx context.Context, id string) (*engine.Stream, error) {
+	if err := a.portsFree(ctx, id); err != nil {
+		return nil, err
+	}
+	req, err := a.client.request(ctx, call{
+		method: http.MethodPost, path: endpoint("containers", id, "attach"),
+		query: url.Values{"stream": {"true"}, "stdin": {"true"}, "stdout": {"true"}, "stderr": {"true"}, "detachKeys": {engine.DetachKeys()}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	conn, r, err := engine.Hijack(ctx, a.client.dial, req)
+	if err != nil {
+		return nil, startFailure(err)
+	}
+	return engine.NewStream(conn, r, ""), nil
 }
 
 // ExecState is exact only for a process that Attach has started: one that was only created looks like one that exited with 0.

@@ -62,6 +62,7 @@ func capabilities(data define.Info) runtime.Capabilities {
 		runtime.CapabilityTmpfs: yes, runtime.CapabilityUser: yes, runtime.CapabilityTTY: yes,
 		runtime.CapabilityOwners: yes, runtime.CapabilityBuild: yes, runtime.CapabilityDial: yes,
 		runtime.CapabilityChangeFiles: yes, runtime.CapabilityWatchFiles: yes, runtime.CapabilityProcesses: yes,
+		runtime.CapabilityLease: yes,
 	}
 	h := data.Host
 	if h == nil {

@@ -18,6 +18,7 @@ type containerSpec struct {
 	Labels          map[string]string `json:"labels"`
 	Terminal        bool              `json:"terminal"`
 	Stdin           bool              `json:"stdin"`
+	Remove          bool              `json:"remove"`
 	StopSignal      int               `json:"stop_signal"`
 	Systemd         string            `json:"systemd"`
 	Init            bool              `json:"init"`

@@ -1,6 +1,6 @@
 //go:build linux
 
-// Package keeper is the first process of a sandbox. It starts nothing and knows all sessions and supervisors: it keeps their deadlines,
+// Package keeper is the first process of a sandbox. It starts nothing but, at most, a session, and knows all sessions and supervisors: it keeps their deadlines,
 // and ends what has lost its supervisor. Nothing in the sandbox can stop it.
 package keeper
 
@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,6 +28,8 @@ type keeper struct {
 	slots   chan struct{} // one for each supervisor that is connected
 	failed  chan error    // why the sandbox is to end
 	files   unix.Rlimit   // that we may open, unless a command changes it
+	renew   func()        // begins the lease anew
+	carried proc.Process  // the session over our standard streams, if there is one
 
 	processes processes
 
@@ -46,21 +49,59 @@ const stopSignal = unix.SIGPWR
 // threads is how many threads, at least, can be blocked in the kernel at once.
 const threads = 3
 
-// Run is the first process's whole life, until the stop signal from outside. dir is the working directory that commands start in; empty: our own.
-func Run(dir string) error {
+// Options are what the first process is told.
+type Options struct {
+	Dir   string        // that commands start in; empty: our own
+	Lease time.Duration // how long we run unless we are renewed; 0: for ever
+	// Carrier says that a session runs over our standard streams, and Attached that the sandbox ends with these.
+	Carrier, Attached bool
+}
+
+func (o Options) threads() int {
+	if o.Carrier || o.Attached { // for good: one is the session's parent, one waits for the end
+		return threads + 2
+	}
+	return threads
+}
+
+// ParseOptions reads a command line.
+func ParseOptions(args []string) (o Options, err error) {
+	o.Dir = args[0]
+	for _, arg := range args[1:] {
+		switch key, value, _ := strings.Cut(arg, "="); key {
+		case "lease":
+			o.Lease, err = time.ParseDuration(value)
+		case "carrier":
+			o.Carrier = true
+		case "attached":
+			o.Attached = true
+		default:
+			err = fmt.Errorf("%q is no option", arg)
+		}
+		if err != nil {
+			return o, err
+		}
+	}
+	return o, nil
+}
+
+// Run is the first process's whole life, until the stop signal from outside, the end of its lease, or that of what it is attached to. It must be called by the main
+// goroutine, which is locked to the first thread.
+func Run(o Options) error {
 	if os.Getpid() != 1 {
 		return errors.New("init is only for the first process of a sandbox")
 	}
 	if err := self.Block(stopSignal); err != nil {
 		return err
 	}
-	if err := errors.Join(self.Harden(), self.IgnoreSignals(), self.KeepThreads(threads)); err != nil {
+	if err := errors.Join(self.Harden(), self.IgnoreSignals(), self.KeepThreads(o.threads())); err != nil {
 		return err
 	}
 	signals, err := self.OpenSignal(stopSignal)
 	if err != nil {
 		return err
 	}
+	dir := o.Dir
 	if dir == "" {
 		wd, err := os.Getwd()
 		if err != nil {
@@ -85,32 +126,45 @@ func Run(dir string) error {
 		sweep:   make(chan struct{}, 1),
 		slots:   make(chan struct{}, maxSupervisors),
 		failed:  make(chan error, 3),
+		renew:   func() {},
 
 		sessions: make(map[int]proc.Process), conns: make(map[*os.File]bool),
 	}
 	if err := unix.Prlimit(0, unix.RLIMIT_NOFILE, nil, &k.files); err != nil {
 		return err
 	}
-	go func() { k.fail(k.accept(listener)) }()
-	go func() { k.fail(k.sweeper()) }()
-	stop := make(chan error, 1)
-	go func() { stop <- waitSignal(signals) }()
-	select {
-	case err := <-k.failed:
-		return err
-	case err := <-stop:
-		if err != nil {
-			return err
-		}
-		return k.shutdown()
+	if o.Lease > 0 {
+		k.startLease(o.Lease)
 	}
+	if err := k.takeCarrier(o); err != nil {
+		return err
+	}
+	go func() { k.fail(k.accept(listener)) }()
+	go func() { k.fail(k.untilStopped(signals)) }()
+	go func() {
+		if err := <-k.failed; err != nil {
+			fmt.Fprintln(os.Stderr, "sandlot guest:", err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}()
+	return k.sweeper()
 }
 
-// sweeper ends orphans whenever a supervisor has ended. We start nothing, so whatever is our child is one. When it cannot even look, all that is left is to
+// untilStopped returns when the sandbox has been stopped, and nothing is left in it.
+func (k *keeper) untilStopped(signals *os.File) error {
+	if err := waitSignal(signals); err != nil {
+		return err
+	}
+	return k.shutdown()
+}
+
+// sweeper ends orphans whenever a supervisor has ended. Whatever is a child of our first thread is one, since that starts nothing: so it is that thread which
+// must run this. When it cannot even look, all that is left is to
 // end the sandbox: that is what happens when we return.
 func (k *keeper) sweeper() error {
 	for range k.sweep {
-		err := k.fs.KillBelow(context.Background(), os.Getpid(), hasChildren)
+		err := k.fs.KillBelow(context.Background(), os.Getpid(), k.isCarried, hasChildren)
 		if err != nil && !errors.Is(err, proc.ErrLeft) { // what is left is another user's: the host will end it
 			return fmt.Errorf("looking for orphans: %w", err)
 		}
@@ -118,10 +172,10 @@ func (k *keeper) sweeper() error {
 	return nil
 }
 
-// hasChildren asks the kernel, which reaps by itself since SIGCHLD is ignored.
+// hasChildren asks the kernel for those of this thread. It reaps by itself, since SIGCHLD is ignored.
 func hasChildren() (bool, error) {
 	for {
-		_, err := unix.Wait4(-1, nil, unix.WNOHANG|unix.WALL, nil)
+		_, err := unix.Wait4(-1, nil, unix.WNOHANG|unix.WALL|unix.WNOTHREAD, nil)
 		if err != unix.EINTR {
 			return err == nil, nil
 		}

@@ -104,11 +104,14 @@ func (k *keeper) peer(fd int) (proc.Process, error) {
 	if err != nil {
 		return proc.Process{}, err
 	}
-	if pid <= 1 || peer.Parent != 0 && !k.isSession(peer.Parent) {
+	if pid <= 1 || !k.fromOutside(peer) && !k.isSession(peer.Parent) {
 		return proc.Process{}, fmt.Errorf("process %d is no supervisor", pid)
 	}
 	return peer, nil
 }
+
+// fromOutside says whether a process was started by the engine, or is the session that we have started.
+func (k *keeper) fromOutside(p proc.Process) bool { return p.Parent == 0 || k.isCarried(p) }
 
 // isSession says whether a process is a session, and lives.
 func (k *keeper) isSession(pid int) bool {
@@ -140,7 +143,15 @@ func (k *keeper) serve(conn *os.File, peer proc.Process) {
 		k.serveProcess(conn, r, peer, register.Process)
 		return
 	}
-	if register.Session && peer.Parent == 0 {
+	if register.Renew {
+		// What comes from within the sandbox is a supervisor's, at best.
+		if k.fromOutside(peer) {
+			k.renew()
+			_ = link.Send(conn, &k.welcome)
+		}
+		return
+	}
+	if register.Session && k.fromOutside(peer) {
 		defer k.enterSession(peer)()
 	}
 	_ = link.Send(conn, &k.welcome)

@@ -45,6 +45,15 @@ func Dial(fs *proc.FS, register Register) (*Conn, error) {
 	}
 }
 
+// Renew renews the sandbox's lease.
+func Renew(fs *proc.FS) error {
+	c, err := Dial(fs, Register{Renew: true})
+	if err != nil {
+		return err
+	}
+	return c.file.Close()
+}
+
 var errImpostor = errors.New("somebody else listens in its place")
 
 func dial(name string, register Register, until time.Time) (*Conn, error) {

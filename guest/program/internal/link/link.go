@@ -23,12 +23,15 @@ type Register struct {
 	Session bool
 	// Process is about processes that nobody waits for, over a connection of its own.
 	Process *Process
+	// Renew says that whoever registers wants the sandbox's lease renewed, and nothing else. The welcome says that it is.
+	Renew bool
 }
 
 // Fields is for the codec.
 func (r *Register) Fields(c *wire.Codec) {
 	c.Bool(&r.Session)
 	wire.Optional(c, &r.Process)
+	c.Bool(&r.Renew)
 }
 
 // Welcome is the answer: what the first process knows of the sandbox. Nothing follows it but the connection's end, when the sandbox is

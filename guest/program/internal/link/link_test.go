@@ -18,7 +18,7 @@ import (
 // full are messages of which each field has a value.
 func full() []wire.Message {
 	return []wire.Message{
-		&Register{Session: true, Process: &Process{ID: "id", Word: "word"}},
+		&Register{Session: true, Process: &Process{ID: "id", Word: "word"}, Renew: true},
 		&Welcome{Dir: []byte("/work"), UID: 1, GID: 2, Answer: &Answer{Taken: true, Full: true, PID: 3, Word: "w", IDs: []string{"a", "b"}}},
 		&Deadline{Timeout: time.Second},
 	}

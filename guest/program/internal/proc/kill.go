@@ -19,7 +19,8 @@ const stopRounds = 32
 // KillBelow ends all descendants of root, but not root, and returns when none is left: left is what the kernel says of that, since a look at /proc
 // can miss who is born and dies meanwhile. First it stops them until no new one shows up: what is stopped cannot start others, and still
 // counts against the limit on processes, so that something that forks faster than it could be killed comes to a stand.
-func (fs *FS) KillBelow(ctx context.Context, root int, left func() (bool, error)) error {
+// What spare picks of root's children it leaves alone, and what is below.
+func (fs *FS) KillBelow(ctx context.Context, root int, spare func(Process) bool, left func() (bool, error)) error {
 	if some, err := left(); err != nil || !some {
 		return err
 	}
@@ -34,7 +35,7 @@ func (fs *FS) KillBelow(ctx context.Context, root int, left func() (bool, error)
 			return err
 		}
 		fresh := false
-		tree := below(all, root)
+		tree := below(all, root, spare)
 		for _, p := range tree {
 			fresh = fresh || !stopped[id{p.PID, p.Start}]
 			stopped[id{p.PID, p.Start}] = true
@@ -49,7 +50,7 @@ func (fs *FS) KillBelow(ctx context.Context, root int, left func() (bool, error)
 		if err != nil {
 			return err
 		}
-		tree := below(all, root)
+		tree := below(all, root, spare)
 		if taken := signal(tree, all, unix.SIGKILL); taken == 0 && len(tree) > 0 {
 			return ErrLeft
 		}
@@ -64,10 +65,13 @@ func (fs *FS) KillBelow(ctx context.Context, root int, left func() (bool, error)
 	}
 }
 
-// below picks the living descendants of root.
-func below(all []Process, root int) []Process {
+// below picks the living descendants of root, without those of its children that spare picks.
+func below(all []Process, root int, spare func(Process) bool) []Process {
 	children := map[int][]Process{}
 	for _, p := range all {
+		if p.Parent == root && spare != nil && spare(p) {
+			continue
+		}
 		children[p.Parent] = append(children[p.Parent], p)
 	}
 	var tree []Process

@@ -9,11 +9,23 @@ const keeperPID = 1
 // lines are true.
 func (fs *FS) IsSession(pid int) bool {
 	p, err := fs.Get(pid)
-	if err != nil || p.Parent != 0 || pid == keeperPID {
+	if err != nil || pid == keeperPID {
 		return false
+	}
+	if p.Parent != 0 {
+		return fs.IsCarried(p)
 	}
 	args := fs.Args(pid)
 	return len(args) > 1 && args[1] == "session"
+}
+
+// IsCarried says whether a process is the session that the first process has started. What that has not adopted, it has.
+func (fs *FS) IsCarried(p Process) bool {
+	if p.Parent != keeperPID {
+		return false
+	}
+	adopted, err := fs.Adopted(keeperPID)
+	return err == nil && !adopted[p.PID]
 }
 
 // IsSupervisor says whether a process may be a supervisor: no command's is, as the first process has it of those that register.

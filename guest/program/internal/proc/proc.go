@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -99,20 +100,32 @@ func (fs *FS) All() ([]Process, error) {
 	return all, nil
 }
 
-// HasChildren says whether a process's first thread has children. For the first process of a sandbox, those are all that it adopted. Kernels that
-// do not tell are asked by a look at all processes.
-func (fs *FS) HasChildren(pid int) (bool, error) {
-	fd, err := unix.Openat(int(fs.dir.Fd()), fmt.Sprintf("%d/task/%[1]d/children", pid), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+// Adopted says which children the first process of a sandbox has that it did not start: those of its first thread. Kernels that do not tell have all of them
+// looked at, and seem to have started none.
+func (fs *FS) Adopted(first int) (map[int]bool, error) {
+	adopted := map[int]bool{}
+	fd, err := unix.Openat(int(fs.dir.Fd()), fmt.Sprintf("%d/task/%[1]d/children", first), unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if gone(err) {
 		all, err := fs.All()
-		return len(below(all, pid)) > 0, err
+		for _, p := range all {
+			if p.Parent == first {
+				adopted[p.PID] = true
+			}
+		}
+		return adopted, err
 	}
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	defer unix.Close(fd)
-	n, err := unix.Read(fd, make([]byte, 16))
-	return n > 0, err
+	file := os.NewFile(uintptr(fd), "children")
+	defer file.Close()
+	text, err := io.ReadAll(file)
+	for _, field := range bytes.Fields(text) {
+		if pid, err := strconv.Atoi(string(field)); err == nil {
+			adopted[pid] = true
+		}
+	}
+	return adopted, err
 }
 
 // Args are the first words of a process's command line, as they were when it was started unless it has changed them.

@@ -54,7 +54,7 @@ func TestBelow(t *testing.T) {
 		return out
 	}
 	for root, want := range map[int][]int{2: {3, 5, 6}, 1: {7}, 3: {5, 6}, 7: nil, 99: nil, 8: {9, 8}} {
-		if got := pids(below(all, root)); !reflect.DeepEqual(got, want) {
+		if got := pids(below(all, root, nil)); !reflect.DeepEqual(got, want) {
 			t.Errorf("below %d: %v, want %v", root, got, want)
 		}
 	}
@@ -87,7 +87,7 @@ func TestLooksAtProcesses(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	if err := fs.KillBelow(ctx, os.Getpid(), func() (bool, error) { return fs.Same(child) }); err != nil {
+	if err := fs.KillBelow(ctx, os.Getpid(), nil, func() (bool, error) { return fs.Same(child) }); err != nil {
 		t.Error(err)
 	}
 	_ = cmd.Wait()
@@ -98,7 +98,7 @@ func TestLooksAtProcesses(t *testing.T) {
 		t.Errorf("gone: %v", err)
 	}
 	failed := errors.New("cannot tell")
-	if err := fs.KillBelow(ctx, os.Getpid(), func() (bool, error) { return false, failed }); !errors.Is(err, failed) {
+	if err := fs.KillBelow(ctx, os.Getpid(), nil, func() (bool, error) { return false, failed }); !errors.Is(err, failed) {
 		t.Errorf("%v", err)
 	}
 }

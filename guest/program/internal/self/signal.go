@@ -3,6 +3,7 @@
 package self
 
 import (
+	"errors"
 	"os"
 	"os/signal"
 	"runtime"
@@ -69,6 +70,16 @@ func Block(s unix.Signal) error {
 	return unix.Exec("/proc/self/exe", os.Args, os.Environ())
 }
 
+// Unblocked does something while a blocked signal is not blocked in this thread, which the goroutine must be locked to.
+func Unblocked(s unix.Signal, do func() error) error {
+	set := mask(s)
+	if err := unix.PthreadSigmask(unix.SIG_UNBLOCK, &set, nil); err != nil {
+		return err
+	}
+	err := do()
+	return errors.Join(err, unix.PthreadSigmask(unix.SIG_BLOCK, &set, nil))
+}
+
 func mask(s unix.Signal) (set unix.Sigset_t) {
 	set.Val[0] = 1 << (s - 1)
 	return set
@@ -93,7 +104,7 @@ func CatchSignals() <-chan os.Signal {
 		case unix.SIGKILL, unix.SIGSTOP, unix.SIGURG:
 		case unix.SIGCHLD:
 			signal.Notify(child, s)
-		case 32: // the C library's own: Go neither catches nor resets it
+		case 32, 34: // C libraries' own: Go neither catches nor resets them
 			_ = setAction(s, actionDefault)
 		case 33: // Go's own on Linux: with it, a system call is made in all threads
 		default:

@@ -27,9 +27,10 @@ type Kind int
 
 // The kinds of sessions.
 const (
-	Execs Kind = iota
-	Files      // the supervisors get what archives need, and no more
-	Dials      // no supervisor is started ahead
+	Execs    Kind = iota
+	Files         // the supervisors get what archives need, and no more
+	Dials         // no supervisor is started ahead
+	Attached      // execs, for a sandbox that ends with the session
 )
 
 // Run serves until the host or the sandbox ends it, and for as long after that as any supervisor or connection lives.
@@ -94,15 +95,29 @@ func Run(kind Kind) error {
 				workers.serve(stream)
 			case wire.ForDial:
 				dial(stream, string(conn.Welcome.Dir))
+			case wire.ForRenew:
+				renew(stream, fs)
 			default:
 				stream.Reset()
 			}
 		})
 	}
+	if kind == Attached {
+		return nil // all others end with this process
+	}
 	workers.end()
 	<-workers.ended
 	within(leaveTime, &serving) // connections pass on what has come
 	return nil
+}
+
+// renew has the sandbox's lease renewed. The stream's end says that it is.
+func renew(stream *mux.Stream, fs *proc.FS) {
+	if err := link.Renew(fs); err != nil {
+		stream.Reset()
+		return
+	}
+	stream.Close()
 }
 
 // within waits for others, and not for too long.

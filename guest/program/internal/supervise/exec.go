@@ -129,7 +129,7 @@ const killTime = 10 * time.Second
 func (s *supervisor) killTree() error {
 	ctx, cancel := context.WithTimeout(context.Background(), killTime)
 	defer cancel()
-	return s.fs.KillBelow(ctx, os.Getpid(), func() (bool, error) {
+	return s.fs.KillBelow(ctx, os.Getpid(), nil, func() (bool, error) {
 		select {
 		case <-s.empty:
 			return false, nil

@@ -49,7 +49,10 @@ func Kill(args []string) error {
 		}
 	}
 	wakeSessions(fs)
-	return fs.KillBelow(ctx, keeperPID, func() (bool, error) { return fs.HasChildren(keeperPID) })
+	return fs.KillBelow(ctx, keeperPID, func(p proc.Process) bool { return fs.IsCarried(p) }, func() (bool, error) {
+		adopted, err := fs.Adopted(keeperPID)
+		return len(adopted) > 0, err
+	})
 }
 
 // killTarget ends a supervisor, or a session. An orphan, which is one whose session has ended, the first process has.
@@ -60,10 +63,10 @@ func killTarget(ctx context.Context, fs *proc.FS, pid int) error {
 	}
 	for {
 		target, err := fs.Get(pid)
-		if err != nil || !target.Alive || target.Parent == keeperPID {
+		if err != nil || !target.Alive || target.Parent == keeperPID && !fs.IsCarried(target) {
 			return nil
 		}
-		if target.Parent == 0 || fs.IsSession(target.Parent) {
+		if target.Parent == 0 || target.Parent == keeperPID || fs.IsSession(target.Parent) {
 			return killSupervisor(ctx, fs, target)
 		}
 		if parent, err := fs.Get(target.Parent); err == nil && parent.Alive {
@@ -81,7 +84,7 @@ func killTarget(ctx context.Context, fs *proc.FS, pid int) error {
 func wakeSessions(fs *proc.FS) {
 	all, _ := fs.All()
 	for _, p := range all {
-		if p.Parent == 0 && fs.IsSession(p.PID) {
+		if p.Parent <= keeperPID && fs.IsSession(p.PID) {
 			_ = unix.Kill(p.PID, unix.SIGCONT)
 		}
 	}
