@@ -28,22 +28,25 @@ var badBuild = []string{
 // it, and threads of a busy service end (https://github.com/containers/podman/issues/17918). A step that ran out of memory reads otherwise.
 const killedStep = "while running runtime: signal: killed"
 
-// buildTries is how many builds in a row may lose a step that way. What was built before that step is in the cache.
+// lostCache is how Podman's words begin when an image that it looked at for its cache was just being removed.
+const lostCache = "checking if cached image exists from a previous build"
+
+// buildTries is how many builds in a row may be lost that way. What was built before is in the cache.
 const buildTries = 4
 
-// Build builds an image, again where Podman itself killed a step.
+// Build builds an image, again where Podman itself lost the build.
 func (a *api) Build(ctx context.Context, buildContext io.ReadSeeker, opts runtime.BuildOptions) (string, error) {
 	for try := 1; ; try++ {
 		id, err := a.buildOnce(ctx, io.NopCloser(buildContext), opts)
 		var failed *runtime.Error
-		if try == buildTries || !errors.As(err, &failed) || !strings.HasSuffix(failed.Message, killedStep) {
+		if try == buildTries || !errors.As(err, &failed) || !strings.HasSuffix(failed.Message, killedStep) && !strings.HasPrefix(failed.Message, lostCache) {
 			return id, err
 		}
 		if _, err := buildContext.Seek(0, io.SeekStart); err != nil {
 			return "", &runtime.Error{Message: "reading the build context again", Err: err}
 		}
 		if opts.Log != nil {
-			if _, err := io.WriteString(opts.Log, "--> Podman killed this step by itself; building again\n"); err != nil {
+			if _, err := io.WriteString(opts.Log, "--> Podman lost this step by itself; building again\n"); err != nil {
 				return "", logFailure(err)
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -182,10 +183,15 @@ func TestBuildStreamsThatEndTooSoon(t *testing.T) {
 	}
 }
 
-func TestBuildAgainWhereItsStepWasKilled(t *testing.T) {
+func TestBuildAgainWherePodmanLostIt(t *testing.T) {
 	id := strings.Repeat("0123456789abcdef", 4)
-	for name, c := range map[string]struct{ killed, builds int }{
-		"once": {1, 2}, "as often as it is tried": {buildTries - 1, buildTries}, "each time": {buildTries, buildTries},
+	const killed = `building at STEP "RUN x": ` + killedStep
+	for name, c := range map[string]struct {
+		words          string
+		killed, builds int
+	}{
+		"once": {killed, 1, 2}, "as often as it is tried": {killed, buildTries - 1, buildTries}, "each time": {killed, buildTries, buildTries},
+		"where an image of the cache was removed": {lostCache + ": getting top layer info: layer not known", 1, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			builds := 0
@@ -197,7 +203,7 @@ func TestBuildAgainWhereItsStepWasKilled(t *testing.T) {
 					io.WriteString(w, `{"stream":"STEP 1/1: RUN x\n"}{"stream":"`+id+`\n"}`)
 					return
 				}
-				io.WriteString(w, `{"stream":"STEP 1/1: RUN x\n"}{"error":"building at STEP \"RUN x\": `+killedStep+`\n"}`)
+				io.WriteString(w, `{"stream":"STEP 1/1: RUN x\n"}{"error":`+strconv.Quote(c.words+"\n")+`}`)
 			})
 			var log strings.Builder
 			got, err := a.Build(t.Context(), strings.NewReader("the context"), runtime.BuildOptions{Dockerfile: "Dockerfile", Log: &log})
@@ -209,6 +215,32 @@ func TestBuildAgainWhereItsStepWasKilled(t *testing.T) {
 			}
 			if builds != c.builds || strings.Count(log.String(), "building again") != c.builds-1 {
 				t.Errorf("%d builds, want %d; log: %s", builds, c.builds, log.String())
+			}
+		})
+	}
+}
+
+func TestInspectImageAgainWherePodmanCrashed(t *testing.T) {
+	id := strings.Repeat("0123456789abcdef", 4)
+	for name, c := range map[string]struct{ crashes, requests int }{
+		"once": {1, 2}, "as often as it is tried": {inspectTries - 1, inspectTries}, "each time": {inspectTries, inspectTries},
+	} {
+		t.Run(name, func(t *testing.T) {
+			requests := 0
+			a, _ := fakeService(t, func(w http.ResponseWriter, r *http.Request) {
+				if requests++; requests <= c.crashes {
+					w.WriteHeader(http.StatusInternalServerError)
+					io.WriteString(w, `{"message":"runtime error: `+crashed+`"}`)
+					return
+				}
+				io.WriteString(w, `{"Id":"`+id+`"}`)
+			})
+			found, err := a.inspectImage(t.Context(), id)
+			if failed := c.crashes == inspectTries; failed != (err != nil) || !failed && found.ID != id {
+				t.Errorf("got %q, %v", found.ID, err)
+			}
+			if requests != c.requests {
+				t.Errorf("%d requests, want %d", requests, c.requests)
 			}
 		})
 	}

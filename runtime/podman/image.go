@@ -90,10 +90,20 @@ func (a *api) lookUp(ctx context.Context, name string) (image, string, error) {
 	}
 }
 
+// crashed is what Podman 4.3 says when it fell over an image while others were just being built or removed: the request is lost, and the service goes on.
+const crashed = "invalid memory address or nil pointer dereference"
+
+// inspectTries is how many requests in a row may be lost that way.
+const inspectTries = 4
+
 func (a *api) inspectImage(ctx context.Context, name string) (image, error) {
-	var found image
-	err := a.client.json(ctx, call{method: http.MethodGet, path: endpoint("images", name, "json")}, nil, &found)
-	return found, failure(err, runtime.ErrImageNotFound)
+	for try := 1; ; try++ {
+		var found image
+		err := a.client.json(ctx, call{method: http.MethodGet, path: endpoint("images", name, "json")}, nil, &found)
+		if err == nil || try == inspectTries || !strings.Contains(err.Error(), crashed) {
+			return found, failure(err, runtime.ErrImageNotFound)
+		}
+	}
 }
 
 func (a *api) RemoveImage(ctx context.Context, name string) error {
