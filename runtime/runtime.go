@@ -20,6 +20,7 @@ type Runtime interface {
 	// Build builds an image from a build context, a tar stream that the runtime reads but does not close. Reading may end
 	// before EOF when the build fails. A failed build is [ErrBuildFailed], with the end of its log in [Error].Log, and
 	// so is one of a Dockerfile that cannot be understood. A context without the named Dockerfile, or one that is no tar, is [ErrInvalid].
+	// Where ctx is cancelled, a step under way may run on to its own end on the engine: Podman has nothing that ends it.
 	Build(ctx context.Context, buildContext io.Reader, opts BuildOptions) (BuildResult, error)
 
 	// Run creates a sandbox from an image that the engine has, and starts it. Its first process is Sandlot's guest, whatever

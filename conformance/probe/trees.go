@@ -14,12 +14,15 @@ import (
 	"time"
 )
 
-// stay MARK [WORD…] says "ready" and stays until it is killed. Words: "ignore" ignores every signal that can be ignored.
+// stay MARK [WORD…] says "ready" and stays until it is killed. Words: "ignore" ignores every signal that can be ignored,
+// "minute" fails after that time: for where nothing may kill it.
 func stay(args []string) int {
 	for _, word := range args[1:] {
 		switch word {
 		case "ignore":
 			signal.Ignore()
+		case "minute":
+			time.AfterFunc(time.Minute, func() { os.Exit(1) })
 		default:
 			fail("stay: no word %q", word)
 		}
