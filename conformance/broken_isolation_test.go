@@ -32,6 +32,7 @@ func isolationBreakers() map[string]breaker {
 		"isolation/capabilities":         runWith(func(opts *runtime.RunOptions) { opts.CapAdd = []string{"CHOWN"} }),
 		"isolation/privileged-calls":     runWith(func(opts *runtime.RunOptions) { opts.CapAdd = []string{"ALL"} }),
 		"isolation/cap-add":              runWith(func(opts *runtime.RunOptions) { opts.CapAdd = append(opts.CapAdd, "CHOWN") }),
+		"isolation/cap-add-user":         runWith(func(opts *runtime.RunOptions) { opts.User = "" }),
 		"isolation/cap-drop":             runWith(func(opts *runtime.RunOptions) { opts.CapDrop = nil }),
 		"isolation/cap-unknown":          runWith(func(opts *runtime.RunOptions) { opts.CapAdd, opts.CapDrop = nil, nil }),
 		"isolation/no-new-privileges":    security("no-new-privileges=false"),
@@ -71,15 +72,16 @@ func isolationBreakers() map[string]breaker {
 			name := "sandlot-conformance-broken-" + token()
 			mountWith(func(m *runtime.Mount) { m.Source = name })(b)
 		},
-		"mount/volume-read-only": mountWith(func(m *runtime.Mount) { m.ReadOnly = false }),
-		"mount/volume-remove":    kind(runtime.ErrInUse),
-		"mount/bind":             runWith(func(opts *runtime.RunOptions) { opts.Mounts = nil }),
-		"mount/bind-missing":     mountWith(func(m *runtime.Mount) { m.Source = "/usr" }),
-		"mount/tmpfs":            mountWith(func(m *runtime.Mount) { m.Mode = 0o755 }),
-		"mount/tmpfs-size":       mountWith(func(m *runtime.Mount) { m.SizeBytes *= 2 }),
-		"mount/target-made":      runWith(func(opts *runtime.RunOptions) { opts.Mounts = nil }),
-		"mount/kernel":           mountWith(func(m *runtime.Mount) { m.Target = "/mnt" + m.Target }),
-		"mount/invalid":          kind(runtime.ErrInvalid),
+		"mount/volume-read-only":     mountWith(func(m *runtime.Mount) { m.ReadOnly = false }),
+		"mount/volume-remove":        kind(runtime.ErrInUse),
+		"mount/bind":                 runWith(func(opts *runtime.RunOptions) { opts.Mounts = nil }),
+		"mount/bind-missing":         mountWith(func(m *runtime.Mount) { m.Source = "/usr" }),
+		"mount/tmpfs":                mountWith(func(m *runtime.Mount) { m.Mode = 0o755 }),
+		"mount/tmpfs-size":           mountWith(func(m *runtime.Mount) { m.SizeBytes *= 2 }),
+		"mount/tmpfs-over-directory": mountWith(func(m *runtime.Mount) { m.Mode = 0o755 }),
+		"mount/target-made":          runWith(func(opts *runtime.RunOptions) { opts.Mounts = nil }),
+		"mount/kernel":               mountWith(func(m *runtime.Mount) { m.Target = "/mnt" + m.Target }),
+		"mount/invalid":              kind(runtime.ErrInvalid),
 	}
 }
 

@@ -96,6 +96,21 @@ func isolationCases() []Case {
 			},
 		},
 		{
+			ID: "isolation/cap-add-user", Contract: contractRunOptions + ".CapAdd", Needs: []runtime.Capability{runtime.CapabilityDropCaps, runtime.CapabilityUser},
+			Rule: "CapAdd is for root in a sandbox whose user is root: all other commands have no capabilities.",
+			Run: func(t *T) {
+				none := []uint64{0, 0, 0}
+				id := t.Run(runtime.RunOptions{User: "12345", CapAdd: []string{"CHOWN"}})
+				got := answerOf[answer.Self](t, id, runtime.ExecOptions{}, "self")
+				t.Equal("the sandbox's user's: effective, permitted and ambient", capsOf(t, got.CapEff, got.CapPrm, got.CapAmb), none)
+				got = answerOf[answer.Self](t, id, runtime.ExecOptions{User: "root"}, "self")
+				t.Equal("root's, whose sandbox it is not: effective, permitted and ambient", capsOf(t, got.CapEff, got.CapPrm, got.CapAmb), none)
+				id = t.Run(runtime.RunOptions{CapAdd: []string{"CHOWN"}})
+				got = answerOf[answer.Self](t, id, runtime.ExecOptions{User: "12345"}, "self")
+				t.Equal("another user's: effective, permitted and ambient", capsOf(t, got.CapEff, got.CapPrm, got.CapAmb), none)
+			},
+		},
+		{
 			ID: "isolation/cap-drop", Contract: contractRunOptions + ".CapDrop", Needs: []runtime.Capability{runtime.CapabilityDropCaps},
 			Rule: "CapDrop takes from what CapAdd gave.",
 			Run: func(t *T) {

@@ -122,6 +122,19 @@ func mountCases() []Case {
 			},
 		},
 		{
+			ID: "mount/tmpfs-over-directory", Contract: contractMount + ".Mode", Needs: tmpfs,
+			Rule: "A tmpfs has its own mode, not that of a directory of the image that it covers, and has it again after a restart.",
+			Run: func(t *T) {
+				mounts := []runtime.Mount{{Type: runtime.MountTmpfs, Target: "/mnt"}, {Type: runtime.MountTmpfs, Target: "/work", Mode: 0o711}}
+				id := t.Run(runtime.RunOptions{User: "12345", Mounts: mounts})
+				modes := func() []uint32 { return []uint32{t.Lstat(id, "/mnt").Mode, t.Lstat(id, "/work").Mode} }
+				t.Equal("the modes", modes(), []uint32{0o1777, 0o711})
+				t.stop(id, runtime.StopOptions{})
+				t.start(id)
+				t.Equal("the modes after a restart", modes(), []uint32{0o1777, 0o711})
+			},
+		},
+		{
 			ID: "mount/target-made", Contract: contractMount + ".Target", Needs: tmpfs,
 			Rule: "A target is made if missing.",
 			Run: func(t *T) {

@@ -48,7 +48,8 @@ type RunOptions struct {
 	// its mode.
 	ReadOnlyRoot bool
 	// CapAdd and CapDrop name Linux capabilities, "NET_BIND_SERVICE" or "CAP_NET_BIND_SERVICE" in any case, or "ALL". All
-	// are dropped first, so CapDrop takes from what CapAdd gave. An unknown one is ErrInvalid.
+	// are dropped first, so CapDrop takes from what CapAdd gave. They are for commands that run as root in a
+	// sandbox whose User is root: all others have none. An unknown one is ErrInvalid.
 	CapAdd, CapDrop []string
 	// SecurityOpt are KEY=VALUE: "no-new-privileges=false", "seccomp=unconfined" or a profile as JSON, "apparmor=PROFILE",
 	// "label=disable" and other labels. Anything else is ErrInvalid.

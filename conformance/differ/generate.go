@@ -185,7 +185,8 @@ func (g *generator) build() Step {
 	case 1:
 		b.Dockerfile = pick(g, "file", "missing", "dir/x", "../Dockerfile", "./Dockerfile", "/Dockerfile")
 	case 2:
-		b.Target = pick(g, "none", "0")
+		// The Dockerfile is a good one: which of two mistakes is told is the engine's choice.
+		b.Target, b.Context[0].Content = pick(g, "none", "0"), "FROM scratch\nCOPY file /\n"
 	case 3:
 		b.Args = map[string]string{"ARG1": "given", "UNUSED": "x"}
 	case 4:

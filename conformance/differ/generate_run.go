@@ -87,7 +87,7 @@ func (g *generator) mounts(o *RunOptions) {
 		runtime.Mount{Type: runtime.MountTmpfs, Target: pick(g, "/tmp", "/work", "/new/place", "/run", "/mnt/slash/", "/dev/shm"), ReadOnly: g.chance(0.2)},
 		runtime.Mount{Type: runtime.MountVolume, Source: pick(g, "$v1", "$v2", ""), Target: "/mnt/vol", ReadOnly: g.chance(0.1)},
 		runtime.Mount{Type: runtime.MountVolume, Source: pick(g, "$v1", "$v2", ""), Target: pick(g, "/home/worker", "/new/deep/volume", "/home", "/mnt/other")},
-		runtime.Mount{Type: runtime.MountBind, Source: "/srv", Target: "/mnt/host", ReadOnly: true}, // there everywhere, and small
+		runtime.Mount{Type: runtime.MountBind, Source: "/srv", Target: "/mnt/" + ofHost, ReadOnly: true}, // there everywhere, and small
 	)
 	for _, m := range mounts {
 		if !slices.ContainsFunc(o.Mounts, func(have runtime.Mount) bool { return have.Target == m.Target }) {

@@ -80,6 +80,9 @@ func readTar(f *facts, r io.Reader) {
 			links[name], found[name] = h.Linkname, "link"
 			continue
 		}
+		if isOfHost(name) {
+			h.Uid, h.Gid = 0, 0
+		}
 		what := fmt.Sprintf("type %c, mode %#o, owner %d:%d, time %s", h.Typeflag, h.Mode, h.Uid, h.Gid, moment(h.ModTime.Unix()))
 		if h.Linkname != "" {
 			what += fmt.Sprintf(", to %q", h.Linkname)

@@ -8,6 +8,9 @@ import (
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
+
+	"github.com/sandlot-dev/sandlot/runtime"
+	"github.com/sandlot-dev/sandlot/runtime/engine"
 )
 
 // Start implements engine.API.
@@ -53,12 +56,27 @@ func (a *api) Upload(ctx context.Context, id, dir string, archive io.Reader) err
 	return translate(a.cli.CopyToContainer(ctx, id, dir, archive, container.CopyToContainerOptions{}))
 }
 
-// Exists implements engine.API. The daemon answers 404, without a word, both for the path and for the container.
+// Exists implements engine.API.
 func (a *api) Exists(ctx context.Context, id, path string) (bool, error) {
-	_, err := a.cli.ContainerStatPath(ctx, id, path)
-	if cerrdefs.IsNotFound(err) {
+	stat, err := a.stat(ctx, id, path)
+	return stat != nil, err
+}
+
+// Covered implements engine.Coverer: runc gives a tmpfs the mode of the directory below it. The daemon sees that directory, and no tmpfs.
+func (a *api) Covered(ctx context.Context, id string, tmpfs runtime.Mount) (bool, error) {
+	stat, err := a.stat(ctx, id, tmpfs.Target)
+	return stat != nil && engine.UnixMode(stat.Mode) != tmpfs.Mode, err
+}
+
+// stat is nil where there is nothing. The daemon answers 404, without a word, both for the path and for the container, and 500 where a path leads through a file.
+func (a *api) stat(ctx context.Context, id, path string) (*container.PathStat, error) {
+	stat, err := a.cli.ContainerStatPath(ctx, id, path)
+	switch {
+	case err == nil:
+		return &stat, nil
+	case cerrdefs.IsNotFound(err), cerrdefs.IsInternal(err):
 		_, err = a.Inspect(ctx, id)
-		return false, err
+		return nil, err
 	}
-	return err == nil, translate(err)
+	return nil, translate(err)
 }

@@ -85,6 +85,12 @@ type Spec struct {
 	AutoRemove bool
 }
 
+// A Coverer is an API whose engine may give a tmpfs the mode of a directory of the image that it covers, in place of its own.
+type Coverer interface {
+	// Covered says whether that may be so of a running container's tmpfs.
+	Covered(ctx context.Context, id string, tmpfs runtime.Mount) (bool, error)
+}
+
 // An Attacher is an API that can connect to the standard streams of a container's first process. Without it there are no attached sandboxes.
 type Attacher interface {
 	// AttachFirst connects to the standard streams of the first process of a container that was made with Stdin, and has not been started yet. When the connection

@@ -66,7 +66,10 @@ func (e *engine) launchAgain(ctx context.Context, c runtime.Container) error {
 	if err != nil {
 		return err
 	}
-	return e.settle(ctx, c.ID, stream, carries)
+	if err := e.settle(ctx, c.ID, stream, carries); err != nil {
+		return err
+	}
+	return e.uncover(ctx, c.ID, c.Mounts)
 }
 
 // openOver opens a session over a stream that is there already.

@@ -95,6 +95,9 @@ func (e *engine) startNew(ctx context.Context, id string, spec Spec, workingDir 
 	if err := e.settle(ctx, id, stream, spec.Labels[labelCarrier] == "1"); err != nil {
 		return err
 	}
+	if err := e.uncover(ctx, id, spec.Mounts); err != nil {
+		return err
+	}
 	if workingDir == "" {
 		return nil
 	}

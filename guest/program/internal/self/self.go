@@ -25,6 +25,9 @@ func Harden() error {
 	debug.SetGCPercent(50)
 	debug.SetMemoryLimit(math.MaxInt64)
 
+	if err := dropAmbient(); err != nil {
+		return err
+	}
 	open, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
 		return err

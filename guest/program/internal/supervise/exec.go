@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/sandlot-dev/sandlot/guest/program/internal/self"
 	"github.com/sandlot-dev/sandlot/guest/wire"
 )
 
@@ -52,6 +53,12 @@ func (s *supervisor) exec(request *wire.ExecRequest) wire.Result {
 		timer := time.NewTimer(request.Timeout)
 		defer timer.Stop()
 		deadline = timer.C
+	}
+	// Capabilities are for a sandbox that runs as root. In any other its root has none on Docker, and would have them on Podman.
+	if s.link.Welcome.UID != 0 && os.Getuid() == 0 {
+		if err := self.KeepCapabilities(0); err != nil {
+			return failed(wire.KindUnavailable, err)
+		}
 	}
 	defer func() { _ = os.Chdir("/") }() // do not hold the command's directory
 	writableRoot()
