@@ -38,9 +38,6 @@ func move(fd int, name string) (*os.File, error) {
 		return nil, err
 	}
 	if t := st.Mode & unix.S_IFMT; t == unix.S_IFIFO || t == unix.S_IFSOCK {
-		if t == unix.S_IFIFO {
-			_, _ = unix.FcntlInt(uintptr(moved), unix.F_SETPIPE_SZ, 256<<10)
-		}
 		if err := unix.SetNonblock(moved, true); err != nil {
 			return nil, err
 		}

@@ -65,7 +65,7 @@ func Run(kind Kind) error {
 			fmt.Fprintln(os.Stderr, "sandlot guest: starting a supervisor:", err) // the next may start
 		}
 	}
-	s, err := mux.Server(carrier{in, out})
+	s, err := mux.Server(&carrier{in: in, out: out})
 	if err != nil {
 		workers.end()
 		return err
@@ -136,10 +136,3 @@ func within(most time.Duration, others *sync.WaitGroup) {
 	case <-time.After(most):
 	}
 }
-
-// A carrier is what the session came with.
-type carrier struct{ in, out *os.File }
-
-func (c carrier) Read(p []byte) (int, error)  { return c.in.Read(p) }
-func (c carrier) Write(p []byte) (int, error) { return c.out.Write(p) }
-func (c carrier) Close() error                { return errors.Join(c.in.Close(), c.out.Close()) }
