@@ -48,7 +48,7 @@ func (c *credit) wait(stopped <-chan struct{}) int {
 
 // forwardInput sends the input to the guest, as it takes it.
 func (c *call) forwardInput() {
-	buf := make([]byte, 32<<10)
+	buf := make([]byte, wire.MaxData)
 	for {
 		allowed := c.credit.wait(c.stopped)
 		if allowed == 0 {

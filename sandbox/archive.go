@@ -9,6 +9,9 @@ import (
 	"github.com/sandlot-dev/sandlot/runtime"
 )
 
+// transferSize is how much of an archive is passed on at once.
+const transferSize = 64 << 10
+
 // PutArchive unpacks a tar stream below dir, as [runtime.Runtime].PutArchive says.
 func (s *Sandbox) PutArchive(ctx context.Context, dir string, archive io.Reader, opts runtime.PutArchiveOptions) (runtime.PutArchiveResult, error) {
 	if err := s.open("put archive"); err != nil {

@@ -152,7 +152,8 @@ func (s *Sandbox) read(ctx context.Context, name string, w io.Writer, limit int6
 		if h.Size > limit {
 			return invalid("read file", name, fmt.Sprintf("it has %d bytes, more than the %d that are read at once", h.Size, limit), "use Download")
 		}
-		size, err = io.Copy(w, content)
+		// What w may have of its own, such as a file's ReadFrom, copies less at once.
+		size, err = io.CopyBuffer(struct{ io.Writer }{w}, content, make([]byte, min(h.Size, transferSize)+1))
 		return err
 	})
 	return size, err

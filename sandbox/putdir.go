@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"archive/tar"
+	"bufio"
 	"context"
 	"io"
 	"os"
@@ -35,7 +36,9 @@ func (s *Sandbox) PutDir(ctx context.Context, hostDir, name string, opts PutDirO
 	}
 	defer root.Close()
 	return pipe(ctx, func(ctx context.Context, w io.Writer) error {
-		archive := tar.NewWriter(w)
+		// Each write would wait for the other end to read it, and a small file's are three.
+		buffered := bufio.NewWriterSize(w, transferSize)
+		archive := tar.NewWriter(buffered)
 		err := walk(root, func(f hostFile) error {
 			if !f.portable() {
 				return invalid("put directory", hostDir, f.name+" is no file, directory or link", "remove it, or copy what is beside it")
@@ -53,7 +56,10 @@ func (s *Sandbox) PutDir(ctx context.Context, hostDir, name string, opts PutDirO
 		if err != nil {
 			return &runtime.Error{Op: "put directory", ID: hostDir, Err: err}
 		}
-		return archive.Close()
+		if err := archive.Close(); err != nil {
+			return err
+		}
+		return buffered.Flush()
 	}, func(r io.Reader) error {
 		_, err := s.PutArchive(ctx, name, r, runtime.PutArchiveOptions{CreateDir: true, KeepOwner: opts.Owner != ""})
 		return err

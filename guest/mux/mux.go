@@ -17,7 +17,7 @@ const (
 	// MaxPayload is the most that a frame holds. With its header it fits a pipe.
 	MaxPayload = 64<<10 - headerSize
 	// Window is how much of a stream the other end may send before it has been read here.
-	Window = 256 << 10
+	Window = 1 << 20
 	// MaxStreams is how many streams a client may have open at once.
 	MaxStreams = 1024
 )

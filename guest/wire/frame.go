@@ -46,8 +46,8 @@ const headerSize = 5
 const (
 	// MaxPayload is the most that a frame holds.
 	MaxPayload = 64 << 10
-	// MaxData is what senders of data put into a frame, so that all of it fits a pipe.
-	MaxData = MaxPayload - headerSize
+	// MaxData is what senders of data put into a frame, so that all of it fits a pipe, also as one frame of a session.
+	MaxData = MaxPayload - headerSize - 8
 	// MaxRequest is the most that a request has in all its parts.
 	MaxRequest = 8 << 20
 )

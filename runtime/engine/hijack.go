@@ -15,6 +15,9 @@ import (
 // Dial connects to an engine.
 type Dial func(ctx context.Context) (net.Conn, error)
 
+// readAhead is how much is read at once of what a process writes, which comes in frames of 8 KiB from Podman, and of 32 KiB from Docker.
+const readAhead = 32 << 10
+
 // A StatusError is an engine's answer that is no success. Message is the engine's own.
 type StatusError struct {
 	Code    int
@@ -52,7 +55,7 @@ func upgrade(conn net.Conn, req *http.Request) (io.Reader, error) {
 	if err := req.Write(conn); err != nil {
 		return nil, err
 	}
-	r := bufio.NewReader(conn)
+	r := bufio.NewReaderSize(conn, readAhead)
 	answer, err := http.ReadResponse(r, req)
 	if err != nil {
 		return nil, err

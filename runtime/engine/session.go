@@ -19,7 +19,7 @@ const (
 	looks    = 10
 )
 
-// A session and its idle supervisor are there for good: 16 threads and 3 MB, and as much again for archives. Below these limits each exec has a guest for
+// A session and its idle supervisor are there for good: 16 threads and 3 MB, and half as much again for archives. Below these limits each exec has a guest for
 // itself instead, and all that the limits leave.
 const (
 	sessionPids   = 128

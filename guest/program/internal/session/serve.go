@@ -12,6 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sandlot-dev/sandlot/guest/mux"
+	"github.com/sandlot-dev/sandlot/guest/program/internal/link"
+	"github.com/sandlot-dev/sandlot/guest/program/internal/self"
+	"github.com/sandlot-dev/sandlot/guest/program/internal/supervise"
 	"github.com/sandlot-dev/sandlot/guest/wire"
 )
 
@@ -26,6 +29,25 @@ func (ws *workers) serve(stream *mux.Stream) {
 		return
 	}
 	ws.connect(w, stream)
+}
+
+// serveFiles serves a stream about files in the session itself, where everything that comes need not go on to another process. Only one at a time: each
+// blocks a thread, and there are no more than were made at the start. Others go to workers.
+func (ws *workers) serveFiles(stream *mux.Stream, welcome link.Welcome, limits self.Limits) {
+	ws.mu.Lock()
+	if ws.own || ws.over {
+		ws.mu.Unlock()
+		ws.serve(stream)
+		return
+	}
+	ws.own = true
+	ws.mu.Unlock()
+	supervise.Files(stream, welcome, limits, ws.stop)
+	stream.Close()
+	ws.mu.Lock()
+	ws.own = false
+	ws.settle()
+	ws.mu.Unlock()
 }
 
 // connect copies between a stream and a worker until both have ended.

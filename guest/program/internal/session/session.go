@@ -28,7 +28,7 @@ type Kind int
 // The kinds of sessions.
 const (
 	Execs    Kind = iota
-	Files         // the supervisors get what archives need, and no more
+	Files         // it, and its supervisors, get what archives need, and no more; none is started ahead
 	Dials         // no supervisor is started ahead
 	Attached      // execs, for a sandbox that ends with the session
 )
@@ -60,12 +60,12 @@ func Run(kind Kind) error {
 		return err
 	}
 	workers := newWorkers(signals)
-	if kind != Dials {
+	if kind != Dials && kind != Files {
 		if err := workers.prepare(); err != nil {
 			fmt.Fprintln(os.Stderr, "sandlot guest: starting a supervisor:", err) // the next may start
 		}
 	}
-	s, err := mux.Server(carrier{in, out})
+	s, err := mux.Server(&carrier{in: in, out: out})
 	if err != nil {
 		workers.end()
 		return err
@@ -92,7 +92,11 @@ func Run(kind Kind) error {
 			purpose := make([]byte, 1)
 			switch _, _ = stream.Read(purpose); purpose[0] {
 			case wire.ForExec:
-				workers.serve(stream)
+				if kind == Files {
+					workers.serveFiles(stream, conn.Welcome, limits)
+				} else {
+					workers.serve(stream)
+				}
 			case wire.ForDial:
 				dial(stream, string(conn.Welcome.Dir))
 			case wire.ForRenew:
@@ -132,10 +136,3 @@ func within(most time.Duration, others *sync.WaitGroup) {
 	case <-time.After(most):
 	}
 }
-
-// A carrier is what the session came with.
-type carrier struct{ in, out *os.File }
-
-func (c carrier) Read(p []byte) (int, error)  { return c.in.Read(p) }
-func (c carrier) Write(p []byte) (int, error) { return c.out.Write(p) }
-func (c carrier) Close() error                { return errors.Join(c.in.Close(), c.out.Close()) }

@@ -19,12 +19,14 @@ var errOver = errors.New("the session ends")
 // workers are the supervisors that live.
 type workers struct {
 	signals <-chan os.Signal // SIGCHLD
+	stop    chan struct{}    // closed by end
 	ended   chan struct{}    // closed when, after end, none is left
 	saying  sync.WaitGroup   // what they have said and is not sent yet
 
 	mu    sync.Mutex
 	all   map[int]*worker // by their process id
 	spare *worker         // one that has not been asked for yet
+	own   bool            // the session itself serves a stream, as one of them would
 	over  bool
 }
 
@@ -35,7 +37,7 @@ type worker struct {
 }
 
 func newWorkers(signals <-chan os.Signal) *workers {
-	ws := &workers{signals: signals, ended: make(chan struct{}), all: make(map[int]*worker)}
+	ws := &workers{signals: signals, stop: make(chan struct{}), ended: make(chan struct{}), all: make(map[int]*worker)}
 	go ws.reap()
 	return ws
 }
@@ -97,6 +99,7 @@ func (ws *workers) end() {
 		return
 	}
 	ws.over = true
+	close(ws.stop)
 	if ws.spare != nil {
 		ws.spare.socket.Close()
 	}
@@ -105,7 +108,7 @@ func (ws *workers) end() {
 
 // settle tells when none is left.
 func (ws *workers) settle() {
-	if ws.over && len(ws.all) == 0 {
+	if ws.over && len(ws.all) == 0 && !ws.own {
 		close(ws.ended)
 	}
 }

@@ -23,7 +23,7 @@ func (s *server) transfer(h *host, request wire.Request) wire.Result {
 	var err error
 	var done archive.Done
 	if request.Put != nil {
-		if err = h.data.open(); err == nil {
+		if err = h.data.open(archiveWindow); err == nil {
 			done, err = archive.Put(s.link.Welcome, request.Put, h.data)
 		}
 	} else {

@@ -4,6 +4,7 @@ package supervise
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"os"
 	"sync"
@@ -15,9 +16,23 @@ import (
 // lingerTime is how long the host has for hanging up when it has the result.
 const lingerTime = 2 * time.Second
 
+// A Conn is what a channel comes over.
+type Conn interface {
+	io.ReadWriteCloser
+	CloseWrite() error
+}
+
+// A stdio is a Conn of two files, which may be one socket.
+type stdio struct{ in, out *os.File }
+
+func (s stdio) Read(p []byte) (int, error)  { return s.in.Read(p) }
+func (s stdio) Write(p []byte) (int, error) { return s.out.Write(p) }
+func (s stdio) CloseWrite() error           { closeWrite(s.out); return nil }
+func (s stdio) Close() error                { return errors.Join(s.in.Close(), s.out.Close()) }
+
 // A channel is the connection to the host. Requests come over it, one after the other.
 type channel struct {
-	in, out  *os.File
+	conn     Conn
 	w        *wire.Writer
 	requests chan request  // the one that is to be served
 	gone     chan struct{} // closed when nothing comes any more
@@ -33,16 +48,14 @@ type request struct {
 	err  error
 }
 
-func newChannel(in, out *os.File) *channel {
-	c := &channel{in: in, out: out, requests: make(chan request, 1), gone: make(chan struct{})}
-	c.w = wire.NewWriter(out)
-	return c
+func newChannel(conn Conn) *channel {
+	return &channel{conn: conn, w: wire.NewWriter(conn), requests: make(chan request, 1), gone: make(chan struct{})}
 }
 
 // hello says who we are. The host may speak from then on.
 func (c *channel) hello(hello wire.Hello) {
 	_ = c.w.WriteHello(hello)
-	go c.listen(wire.NewReader(bufio.NewReaderSize(c.in, 32<<10)))
+	go c.listen(wire.NewReader(bufio.NewReaderSize(c.conn, 32<<10)))
 }
 
 // listen takes what the host sends, until there is no host any more.
@@ -75,7 +88,7 @@ func (c *channel) listen(r *wire.Reader) {
 		}
 		c.requests <- next
 		if err != nil {
-			_, _ = io.Copy(io.Discard, c.in)
+			_, _ = io.Copy(io.Discard, c.conn)
 			return
 		}
 	}
@@ -114,11 +127,10 @@ func (c *channel) finish(how func(*host)) {
 // hangUp closes the channel. What is on its way to us must be taken until the host has the result: an engine whose write fails gives up
 // reading, too.
 func (c *channel) hangUp() {
-	closeWrite(c.out)
+	_ = c.conn.CloseWrite()
 	select {
 	case <-c.gone:
 	case <-time.After(lingerTime):
 	}
-	c.in.Close()
-	c.out.Close()
+	c.conn.Close()
 }

@@ -13,11 +13,26 @@ import (
 func TestInbox(t *testing.T) {
 	var credits bytes.Buffer
 	b := newInbox(wire.NewWriter(&credits))
+	if b.put([]byte("x")) {
+		t.Error("data are taken before any were allowed")
+	}
+	const window = 64 << 10
+	if err := b.open(window); err != nil {
+		t.Fatal(err)
+	}
 	in, out := bytes.Repeat([]byte("0123456789"), 3*window/10), []byte(nil)
 	sent := 0
-	allowed := window
+	allowed := 0
 	buf := make([]byte, 10007)
 	for len(out) < len(in) {
+		for credits.Len() > 0 {
+			_, payload, err := wire.NewReader(&credits).Next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			n, _ := wire.ParseCredit(payload)
+			allowed += n
+		}
 		for sent < len(in) && allowed > 0 { // as much as is allowed
 			n := min(allowed, 30011, len(in)-sent)
 			if !b.put(in[sent : sent+n]) {
@@ -30,14 +45,6 @@ func TestInbox(t *testing.T) {
 			t.Fatal(err)
 		}
 		out = append(out, buf[:n]...)
-		for credits.Len() > 0 {
-			_, payload, err := wire.NewReader(&credits).Next()
-			if err != nil {
-				t.Fatal(err)
-			}
-			n, _ := wire.ParseCredit(payload)
-			allowed += n
-		}
 	}
 	if !bytes.Equal(in, out) {
 		t.Error("what comes out is not what went in")
@@ -55,6 +62,7 @@ func TestInbox(t *testing.T) {
 		t.Errorf("%q, %v", rest, err)
 	}
 	cut := newInbox(wire.NewWriter(io.Discard))
+	_ = cut.open(window)
 	cut.put([]byte("half"))
 	cut.abort()
 	if half, err := io.ReadAll(cut); err != io.ErrUnexpectedEOF || string(half) != "half" {
@@ -75,7 +83,7 @@ func FuzzListen(f *testing.F) {
 	_ = w.Write(wire.TypeEOF, nil)
 	f.Add(good.Bytes())
 	f.Fuzz(func(t *testing.T, stream []byte) {
-		c := newChannel(nil, nil)
+		c := newChannel(nil)
 		c.w = wire.NewWriter(io.Discard)
 		c.listen(wire.NewReader(bytes.NewReader(stream)))
 		select {
@@ -92,7 +100,7 @@ func FuzzListen(f *testing.F) {
 // What a host sent for a request before it knew of its end is not taken for the next one's.
 func TestLateFrames(t *testing.T) {
 	r, out := io.Pipe()
-	c := newChannel(nil, nil)
+	c := newChannel(nil)
 	c.w = wire.NewWriter(io.Discard)
 	go c.listen(wire.NewReader(r))
 	w := wire.NewWriter(out)
@@ -102,6 +110,7 @@ func TestLateFrames(t *testing.T) {
 			t.Fatal(err)
 		}
 		next := <-c.requests
+		_ = next.host.data.open(inputWindow)
 		_ = w.Write(wire.TypeData, []byte{byte('0' + i)})
 		got := make([]byte, 1)
 		if _, err := io.ReadFull(next.host.data, got); err != nil || got[0] != byte('0'+i) {

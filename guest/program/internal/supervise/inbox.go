@@ -9,8 +9,11 @@ import (
 	"github.com/sandlot-dev/sandlot/guest/wire"
 )
 
-// window is how much data the host may send ahead of who reads it.
-const window = 256 << 10
+// How much data the host may send ahead of who reads it: much of an archive, which has a long way to come and is always wanted.
+const (
+	inputWindow   = 256 << 10
+	archiveWindow = 1 << 20
+)
 
 // An inbox holds data from the host until it is read. The host sends no more than it was allowed to, so nothing waits on the way in.
 type inbox struct {
@@ -18,6 +21,7 @@ type inbox struct {
 
 	mu     sync.Mutex
 	change *sync.Cond
+	window int    // how much the host may send ahead; 0: nothing
 	ring   []byte // made when the first data comes
 	start  int
 	length int
@@ -32,19 +36,24 @@ func newInbox(w *wire.Writer) *inbox {
 }
 
 // open allows the host to send.
-func (b *inbox) open() error { return b.w.WriteCredit(window) }
+func (b *inbox) open(window int) error {
+	b.mu.Lock()
+	b.window = window
+	b.mu.Unlock()
+	return b.w.WriteCredit(window)
+}
 
 // put takes what the host sent. False: it was more than allowed, or after the end.
 func (b *inbox) put(data []byte) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.length+b.spent+len(data) > window || b.err != nil {
+	if b.length+b.spent+len(data) > b.window || b.err != nil {
 		return false
 	}
 	if b.ring == nil {
-		b.ring = make([]byte, window)
+		b.ring = make([]byte, b.window)
 	}
-	end := (b.start + b.length) % window
+	end := (b.start + b.length) % b.window
 	n := copy(b.ring[end:], data)
 	copy(b.ring, data[n:])
 	b.length += len(data)
@@ -83,11 +92,11 @@ func (b *inbox) take(p []byte) (n, credit int, err error) {
 	if b.length == 0 {
 		return 0, 0, b.err
 	}
-	n = copy(p, b.ring[b.start:min(b.start+b.length, window)])
-	b.start = (b.start + n) % window
+	n = copy(p, b.ring[b.start:min(b.start+b.length, b.window)])
+	b.start = (b.start + n) % b.window
 	b.length -= n
 	b.spent += n
-	if b.spent >= window/4 {
+	if b.spent >= b.window/4 {
 		credit, b.spent = b.spent, 0
 	}
 	return n, credit, nil

@@ -6,7 +6,6 @@ package supervise
 import (
 	"fmt"
 	"os"
-	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -21,16 +20,15 @@ const threads = 3
 
 // A server serves requests, one at a time.
 type server struct {
-	fs       *proc.FS
-	children <-chan os.Signal // SIGCHLD
-	link     *link.Conn
-	channel  *channel
-	// many says that another request may follow one of which nothing is left; stopping that none is to follow after all.
-	many     bool
-	stopping atomic.Bool
-	stop     chan struct{} // closed when the sandbox is being stopped; nil: see heedStop
-	limits   self.Limits
-	ooms     oomCounter
+	fs        *proc.FS
+	children  <-chan os.Signal // SIGCHLD
+	link      *link.Conn
+	channel   *channel
+	filesOnly bool            // there is nothing for commands
+	many      bool            // another request may follow one of which nothing is left
+	stop      <-chan struct{} // closed when the sandbox is being stopped; nil: see heedStop
+	limits    self.Limits
+	ooms      oomCounter
 }
 
 // Run serves one request, and stays for as long as anything lives that it started.
@@ -72,15 +70,29 @@ func Work() error {
 	s.heedStop()
 	s.limits = self.CurrentLimits()
 	s.channel.hello(wire.Hello{Sandlot: wire.Version, PID: os.Getpid(), Session: os.Getppid()})
+	s.work()
+	return nil
+}
+
+// Files serves one request about files after the other for the session that this process is, as [Work] does in one of its own. The process must have the
+// privileges that files need, and no more; limits are those that it was started with.
+func Files(conn Conn, welcome link.Welcome, limits self.Limits, stop <-chan struct{}) {
+	s := &server{link: &link.Conn{Welcome: welcome}, channel: newChannel(conn), many: true, filesOnly: true, stop: stop, limits: limits}
+	s.channel.hello(wire.Hello{Sandlot: wire.Version, PID: os.Getpid(), Session: os.Getpid()})
+	s.work()
+}
+
+// work serves requests until there is no host, the sandbox is being stopped, or no other may follow.
+func (s *server) work() {
 	for {
 		select {
 		case <-s.channel.gone:
-			return nil
+			return
 		case <-s.stop:
-			return nil
+			return
 		case next := <-s.channel.requests:
 			if again := s.serve(next); !again {
-				return nil
+				return
 			}
 		}
 	}
@@ -88,11 +100,11 @@ func Work() error {
 
 // heedStop notices when the sandbox is being stopped.
 func (s *server) heedStop() {
-	s.stop = make(chan struct{})
+	stop := make(chan struct{})
+	s.stop = stop
 	go func() {
 		s.link.Stopping()
-		s.stopping.Store(true)
-		close(s.stop)
+		close(stop)
 	}()
 }
 
@@ -112,13 +124,16 @@ func newServer() (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.channel = newChannel(in, out)
+	s.channel = newChannel(stdio{in, out})
 	return s, nil
 }
 
 // serve serves a request, and says whether we are as new.
 func (s *server) serve(next request) (again bool) {
 	defer next.host.data.abort() // whoever still waits for it
+	if s.filesOnly && (next.Exec != nil || next.Start != nil || next.Process != nil) {
+		next.err = fmt.Errorf("%w: a command where files belong", wire.ErrFrame)
+	}
 	if next.Dial != nil {
 		next.err = fmt.Errorf("%w: a dial where a command or an archive belongs", wire.ErrFrame)
 	}
@@ -149,7 +164,7 @@ func (s *server) serve(next request) (again bool) {
 
 // reusable says whether another request may follow.
 func (s *server) reusable(clean bool) bool {
-	return s.many && clean && !s.stopping.Load() && s.limits == self.CurrentLimits()
+	return s.many && clean && !isOver(s.stop) && s.limits == self.CurrentLimits()
 }
 
 // small serves what has no tree.

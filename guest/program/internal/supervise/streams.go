@@ -111,7 +111,7 @@ func (s *streams) run() {
 
 // copyInput passes data on to the command until it does not want any more, or the host has no more.
 func (s *streams) copyInput() {
-	if s.host.data.open() != nil {
+	if s.host.data.open(inputWindow) != nil {
 		return
 	}
 	buf := make([]byte, 32<<10)
