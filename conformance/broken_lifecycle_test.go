@@ -116,7 +116,8 @@ func lifecycleBreakers() map[string]breaker {
 		"run/env-without-equals": runWith(func(opts *runtime.RunOptions) {
 			opts.Env = slices.DeleteFunc(opts.Env, func(e string) bool { return !strings.Contains(e, "=") })
 		}),
-		"run/working-dir": runWith(func(opts *runtime.RunOptions) { opts.WorkingDir = "" }),
+		"run/working-dir":            runWith(func(opts *runtime.RunOptions) { opts.WorkingDir = "" }),
+		"run/working-dir-below-file": runWith(func(opts *runtime.RunOptions) { opts.WorkingDir = "" }),
 		"run/working-dir-relative": runWith(func(opts *runtime.RunOptions) {
 			if opts.WorkingDir != "" {
 				opts.WorkingDir = "/" + opts.WorkingDir

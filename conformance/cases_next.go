@@ -86,7 +86,11 @@ func nextExecCases() []Case {
 			Rule: "Two hundred execs at once each get their own output and result.",
 			Run: func(t *T) {
 				const n = 200
-				id := t.Run(runtime.RunOptions{})
+				var opts runtime.RunOptions
+				if t.Has(runtime.CapabilityPidsLimit) {
+					opts.PidsLimit = 4096 // threads count: where all live at one moment, they are more than the default
+				}
+				id := t.Run(opts)
 				outs := make([]Output, n)
 				t.Input("exec of %d at once", n)
 				var all sync.WaitGroup

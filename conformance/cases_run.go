@@ -50,6 +50,15 @@ func runCases() []Case {
 			},
 		},
 		{
+			ID: "run/working-dir-below-file", Contract: contractRunOptions + ".WorkingDir",
+			Rule: "A WorkingDir that leads through a file is ErrInvalid.",
+			Run: func(t *T) {
+				_, err := t.TryRun(t.Image(), runtime.RunOptions{WorkingDir: "/etc/passwd/below"})
+				t.ErrorIs("run", err, runtime.ErrInvalid)
+				t.noSandbox(t.Name())
+			},
+		},
+		{
 			ID: "run/user", Contract: contractRunOptions + ".User", Needs: user,
 			Rule: "A user is name, uid, name:group or uid:gid.",
 			Run: func(t *T) {
