@@ -101,6 +101,7 @@ func watchEventCases() []Case {
 			Rule: "While tell blocks nothing else is held up. All that happened meanwhile is told after that, or a FileOverflow; what follows is told.",
 			Run: func(t *T) {
 				const many = 25000
+				name := strings.Repeat("m", 200) // which each event tells, so that no buffer on the way takes them all
 				id := t.Run(runtime.RunOptions{})
 				t.MustExec(id, runtime.ExecOptions{}, "mkdir", "/work/d")
 				blocked, release := make(chan struct{}), make(chan struct{})
@@ -118,15 +119,15 @@ func watchEventCases() []Case {
 				case <-t.ctx.Done():
 					t.Fatalf("the watch\n  got:   nothing\n  want:  the first event")
 				}
-				t.MustExec(id, runtime.ExecOptions{}, "many", "/work/d/many", fmt.Sprint(many))
+				t.MustExec(id, runtime.ExecOptions{}, "many", "/work/d/"+name, fmt.Sprint(many))
 				once.Do(func() { close(release) })
-				w.Await("overflow", fmt.Sprint("create many/", many-1))
-				t.MustExec(id, runtime.ExecOptions{}, "write", "/work/d/many/last", "x")
-				all := w.Await("create many/last")
+				w.Await("overflow", fmt.Sprint("create ", name, "/", many-1))
+				t.MustExec(id, runtime.ExecOptions{}, "write", "/work/d/"+name+"/last", "x")
+				all := w.Await("create " + name + "/last")
 				if !slices.Contains(all, "overflow") {
 					created := map[string]bool{}
 					for _, e := range all {
-						if strings.HasPrefix(e, "create many/") {
+						if strings.HasPrefix(e, "create "+name+"/") {
 							created[e] = true
 						}
 					}

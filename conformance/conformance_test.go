@@ -224,6 +224,22 @@ func (acceptingArchives) WatchFiles(
 	return runtime.WatchFilesResult{}, &runtime.Error{Err: ctx.Err()}
 }
 
+func (acceptingArchives) StartProcess(context.Context, string, []string, runtime.StartProcessOptions) (runtime.Process, error) {
+	return runtime.Process{}, nil
+}
+
+func (acceptingArchives) ListProcesses(context.Context, string, runtime.ListProcessesOptions) ([]runtime.Process, error) {
+	return nil, nil
+}
+
+func (acceptingArchives) WaitProcess(context.Context, string, string, runtime.WaitProcessOptions) (runtime.Process, error) {
+	return runtime.Process{}, nil
+}
+
+func (acceptingArchives) SignalProcess(context.Context, string, string, int) error { return nil }
+
+func (acceptingArchives) RemoveProcess(context.Context, string, string) error { return nil }
+
 func (acceptingArchives) Dial(context.Context, string, string, string, runtime.DialOptions) (net.Conn, error) {
 	conn, other := net.Pipe()
 	return conn, other.Close()

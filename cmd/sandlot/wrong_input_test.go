@@ -266,6 +266,9 @@ func (h host) foreign(t *testing.T, name string) (id string) {
 func (h host) anyImage(t *testing.T) string {
 	t.Helper()
 	status, body := h.api(t, "GET", "/images/json", "")
+	for try := 1; try < 5 && strings.Contains(string(body), "image not known"); try++ { // Podman fell over one that was just being removed
+		status, body = h.api(t, "GET", "/images/json", "")
+	}
 	var images []struct{ Id string }
 	if err := json.Unmarshal(body, &images); err != nil || status != http.StatusOK || len(images) == 0 {
 		t.Fatalf("listing images: %d %s", status, body)

@@ -19,8 +19,11 @@ const (
 type inbox struct {
 	w *wire.Writer
 
+	allowing sync.Mutex // held while the host is told
+
 	mu     sync.Mutex
 	change *sync.Cond
+	over   bool   // nothing more is wanted
 	window int    // how much the host may send ahead; 0: nothing
 	ring   []byte // made when the first data comes
 	start  int
@@ -40,13 +43,36 @@ func (b *inbox) open(window int) error {
 	b.mu.Lock()
 	b.window = window
 	b.mu.Unlock()
-	return b.w.WriteCredit(window)
+	return b.allow(window)
 }
 
-// put takes what the host sent. False: it was more than allowed, or after the end.
+// allow lets the host send more, unless nothing more is wanted: the host would take it for the next request's.
+func (b *inbox) allow(n int) error {
+	b.allowing.Lock()
+	defer b.allowing.Unlock()
+	b.mu.Lock()
+	over := b.over
+	b.mu.Unlock()
+	if over {
+		return io.ErrClosedPipe
+	}
+	return b.w.WriteCredit(n)
+}
+
+// close says that nothing more is wanted. After it the host is allowed nothing more.
+func (b *inbox) close() {
+	b.abort()
+	b.allowing.Lock() // whoever is about to
+	b.allowing.Unlock()
+}
+
+// put takes what the host sent. False: it was more than allowed, or after the end. What comes when it is aborted was sent before the host knew.
 func (b *inbox) put(data []byte) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.over {
+		return true
+	}
 	if b.length+b.spent+len(data) > b.window || b.err != nil {
 		return false
 	}
@@ -62,8 +88,13 @@ func (b *inbox) put(data []byte) bool {
 }
 
 // end says that no more comes, abort that the data is cut off.
-func (b *inbox) end()   { b.finish(io.EOF) }
-func (b *inbox) abort() { b.finish(io.ErrUnexpectedEOF) }
+func (b *inbox) end() { b.finish(io.EOF) }
+func (b *inbox) abort() {
+	b.mu.Lock()
+	b.over = true
+	b.mu.Unlock()
+	b.finish(io.ErrUnexpectedEOF)
+}
 
 func (b *inbox) finish(err error) {
 	b.mu.Lock()
@@ -78,7 +109,7 @@ func (b *inbox) finish(err error) {
 func (b *inbox) Read(p []byte) (int, error) {
 	n, credit, err := b.take(p)
 	if credit > 0 {
-		_ = b.w.WriteCredit(credit) // that nobody is there shows elsewhere
+		_ = b.allow(credit) // that nobody is there shows elsewhere
 	}
 	return n, err
 }

@@ -177,7 +177,7 @@ func (s *server) small(next request) wire.Result {
 
 // answer ends a request. When the host has the result, it may send another one.
 func (s *server) answer(result wire.Result) {
-	s.channel.finish(func(*host) {})
+	s.channel.finish(func(h *host) { h.data.close() })
 	_ = s.channel.w.WriteResult(result)
 }
 

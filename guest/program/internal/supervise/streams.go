@@ -111,13 +111,11 @@ func (s *streams) run() {
 
 // copyInput passes data on to the command until it does not want any more, or the host has no more.
 func (s *streams) copyInput() {
-	if s.host.data.open(inputWindow) != nil {
-		return
-	}
 	buf := make([]byte, 32<<10)
 	last := byte('\n')
-	for {
-		n, err := s.host.data.Read(buf)
+	for err := s.host.data.open(inputWindow); err == nil; {
+		var n int
+		n, err = s.host.data.Read(buf)
 		if n > 0 {
 			if _, err := s.input.Write(buf[:n]); err != nil {
 				break
@@ -126,9 +124,6 @@ func (s *streams) copyInput() {
 		}
 		if err == io.EOF && s.tty {
 			_, _ = s.input.Write(s.endOfFile(last))
-		}
-		if err != nil {
-			break
 		}
 	}
 	if !s.tty { // the terminal's output comes over the same file
