@@ -38,9 +38,6 @@ func (e testEngine) open(ctx context.Context) (runtime.Runtime, error) {
 
 func TestConformance(t *testing.T) {
 	for _, e := range testEngines(t) {
-		t.Run(e.name, func(t *testing.T) {
-			t.Parallel() // they wait for their engines most of the time
-			Run(t, Config{Open: e.open, Foreign: foreign.Make})
-		})
+		t.Run(e.name, func(t *testing.T) { Run(t, Config{Open: e.open, Foreign: foreign.Make}) })
 	}
 }
