@@ -81,8 +81,7 @@ func (t *turn) Close() error {
 	if over {
 		return nil
 	}
-	if t.again && t.writing.TryLock() { // else half a frame may be on its way
-		t.writing.Unlock()
+	if t.again && t.written() {
 		t.session.putBack(t.lane)
 		return nil
 	}
@@ -92,4 +91,15 @@ func (t *turn) Close() error {
 		t.session.mu.Unlock()
 	}
 	return t.stream.Close()
+}
+
+// writtenTime is what a supervisor has for taking the rest of a frame that is on its way when it has answered.
+const writtenTime = time.Second
+
+// written waits until no half frame is on its way, and says whether the stream can be used after that.
+func (t *turn) written() bool {
+	late := time.AfterFunc(writtenTime, t.stream.Reset)
+	t.writing.Lock()
+	defer t.writing.Unlock()
+	return late.Stop()
 }

@@ -97,6 +97,29 @@ func FuzzListen(f *testing.F) {
 	})
 }
 
+// A supervisor that has answered allows the host nothing more, which would be the next request's, and minds nothing that comes.
+func TestClosedInbox(t *testing.T) {
+	const window = 64 << 10
+	for name, before := range map[string]func(*inbox){"": func(*inbox) {}, "ended": (*inbox).end} {
+		var credits bytes.Buffer
+		b := newInbox(wire.NewWriter(&credits))
+		_ = b.open(window)
+		b.put(make([]byte, window/2))
+		before(b)
+		b.close()
+		credits.Reset()
+		if !b.put([]byte("late")) {
+			t.Errorf("%s: data that come late are not taken", name)
+		}
+		if got, err := io.ReadAll(b); len(got) != window/2 || name == "ended" && err != nil {
+			t.Errorf("%s: got %d bytes, %v", name, len(got), err)
+		}
+		if err := b.open(window); err == nil || credits.Len() > 0 {
+			t.Errorf("%s: opened again: %v, %d bytes said", name, err, credits.Len())
+		}
+	}
+}
+
 // What a host sent for a request before it knew of its end is not taken for the next one's.
 func TestLateFrames(t *testing.T) {
 	r, out := io.Pipe()

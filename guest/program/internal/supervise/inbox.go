@@ -59,14 +59,14 @@ func (b *inbox) allow(n int) error {
 	return b.w.WriteCredit(n)
 }
 
-// close says that nothing more is wanted. After it the host is allowed nothing more.
+// close aborts, and returns when the host is allowed nothing more.
 func (b *inbox) close() {
 	b.abort()
-	b.allowing.Lock() // whoever is about to
-	b.allowing.Unlock()
+	b.allowing.Lock() // whoever is about to allow something
+	defer b.allowing.Unlock()
 }
 
-// put takes what the host sent. False: it was more than allowed, or after the end. What comes when it is aborted was sent before the host knew.
+// put takes what the host sent. False: it was more than allowed, or after the end. What comes when nothing more is wanted was sent before the host knew.
 func (b *inbox) put(data []byte) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -87,21 +87,17 @@ func (b *inbox) put(data []byte) bool {
 	return true
 }
 
-// end says that no more comes, abort that the data is cut off.
-func (b *inbox) end() { b.finish(io.EOF) }
-func (b *inbox) abort() {
-	b.mu.Lock()
-	b.over = true
-	b.mu.Unlock()
-	b.finish(io.ErrUnexpectedEOF)
-}
+// end says that no more comes, abort that the data is cut off, or not wanted any more.
+func (b *inbox) end()   { b.finish(io.EOF, false) }
+func (b *inbox) abort() { b.finish(io.ErrUnexpectedEOF, true) }
 
-func (b *inbox) finish(err error) {
+func (b *inbox) finish(err error, over bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.err == nil {
 		b.err = err
 	}
+	b.over = b.over || over
 	b.change.Broadcast()
 }
 
