@@ -30,12 +30,7 @@ func (k *keeper) accept(listener *os.File) error {
 		return err
 	}
 	for {
-		var fd int
-		var failed error
-		err := raw.Read(func(l uintptr) bool {
-			fd, _, failed = unix.Accept4(int(l), unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK)
-			return failed != unix.EAGAIN
-		})
+		fd, failed, err := link.Accept(raw)
 		if err != nil {
 			return err
 		}

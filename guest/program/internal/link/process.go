@@ -127,12 +127,7 @@ func (k *Kept) Accept(serve func(*os.File)) {
 		return
 	}
 	for {
-		var fd int
-		var failed error
-		err := raw.Read(func(l uintptr) bool {
-			fd, _, failed = unix.Accept4(int(l), unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK)
-			return failed != unix.EAGAIN
-		})
+		fd, failed, err := Accept(raw)
 		if err != nil {
 			return
 		}
