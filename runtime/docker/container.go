@@ -3,14 +3,12 @@ package docker
 import (
 	"context"
 	"io"
+	"io/fs"
 	"math"
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
-
-	"github.com/sandlot-dev/sandlot/runtime"
-	"github.com/sandlot-dev/sandlot/runtime/engine"
 )
 
 // Start implements engine.API.
@@ -58,22 +56,22 @@ func (a *api) Upload(ctx context.Context, id, dir string, archive io.Reader) err
 
 // Exists implements engine.API.
 func (a *api) Exists(ctx context.Context, id, path string) (bool, error) {
-	stat, err := a.stat(ctx, id, path)
-	return stat != nil, err
+	mode, err := a.mode(ctx, id, path)
+	return mode != nil, err
 }
 
 // Covered implements engine.Coverer: runc gives a tmpfs the mode of the directory below it. The daemon sees that directory, and no tmpfs.
-func (a *api) Covered(ctx context.Context, id string, tmpfs runtime.Mount) (bool, error) {
-	stat, err := a.stat(ctx, id, tmpfs.Target)
-	return stat != nil && engine.UnixMode(stat.Mode) != tmpfs.Mode, err
+func (a *api) Covered(ctx context.Context, id, target string) (*fs.FileMode, error) {
+	return a.mode(ctx, id, target)
 }
 
-// stat is nil where there is nothing. The daemon answers 404, without a word, both for the path and for the container, and 500 where a path leads through a file.
-func (a *api) stat(ctx context.Context, id, path string) (*container.PathStat, error) {
+// mode is nil where there is nothing. The daemon answers 404, without a word, both for the path and for the container, and 500 where a path leads through a
+// file.
+func (a *api) mode(ctx context.Context, id, path string) (*fs.FileMode, error) {
 	stat, err := a.cli.ContainerStatPath(ctx, id, path)
 	switch {
 	case err == nil:
-		return &stat, nil
+		return &stat.Mode, nil
 	case cerrdefs.IsNotFound(err), cerrdefs.IsInternal(err):
 		_, err = a.Inspect(ctx, id)
 		return nil, err

@@ -6,6 +6,7 @@ package engine
 import (
 	"context"
 	"io"
+	"io/fs"
 	"time"
 
 	"github.com/sandlot-dev/sandlot/runtime"
@@ -87,8 +88,8 @@ type Spec struct {
 
 // A Coverer is an API whose engine may give a tmpfs the mode of a directory of the image that it covers, in place of its own.
 type Coverer interface {
-	// Covered says whether that may be so of a running container's tmpfs.
-	Covered(ctx context.Context, id string, tmpfs runtime.Mount) (bool, error)
+	// Covered is the mode of what a running container's tmpfs covers. Nil: there is nothing.
+	Covered(ctx context.Context, id, target string) (*fs.FileMode, error)
 }
 
 // An Attacher is an API that can connect to the standard streams of a container's first process. Without it there are no attached sandboxes.

@@ -9,17 +9,7 @@ import (
 
 // overFiles has do speak with the guest that works on a sandbox's files.
 func overFiles[R any](ctx context.Context, e *engine, id string, do func(guest.Channel) (R, error)) (R, error) {
-	var none R
-	full, err := e.resolve(ctx, id)
-	if err != nil {
-		return none, err
-	}
-	line, err := e.connect(ctx, full, who{files: true})
-	if err != nil {
-		return none, err
-	}
-	result, err := do(line.Channel)
-	return result, e.explain(ctx, full, line, err)
+	return withGuest(ctx, e, id, who{files: true}, func(_ string, ch guest.Channel) (R, error) { return do(ch) })
 }
 
 // ChangeFile implements runtime.FileChanger.

@@ -18,7 +18,7 @@ func (e *engine) StartProcess(ctx context.Context, id string, argv []string, opt
 			return runtime.Process{}, err
 		}
 		opts.Env = checked.Env
-		return withGuest(ctx, e, id, opts.User, func(full string, ch guest.Channel) (runtime.Process, error) {
+		return withGuest(ctx, e, id, who{user: opts.User}, func(full string, ch guest.Channel) (runtime.Process, error) {
 			return guest.StartProcess(ctx, ch, argv, opts, e.rescue(full, opts.User))
 		})
 	})
@@ -69,25 +69,10 @@ func ofProcess[R any](ctx context.Context, e *engine, op, id, process string, as
 			var none R
 			return none, err
 		}
-		return withGuest(ctx, e, id, "", func(_ string, ch guest.Channel) (R, error) { return ask(ctx, ch) })
+		return withGuest(ctx, e, id, who{}, func(_ string, ch guest.Channel) (R, error) { return ask(ctx, ch) })
 	})
 	if own, ok := err.(*runtime.Error); ok {
 		own.ID = named
 	}
 	return result, err
-}
-
-// withGuest asks something of a guest.
-func withGuest[R any](ctx context.Context, e *engine, id, user string, ask func(full string, ch guest.Channel) (R, error)) (R, error) {
-	var none R
-	full, err := e.resolve(ctx, id)
-	if err != nil {
-		return none, err
-	}
-	line, err := e.connect(ctx, full, who{user: user})
-	if err != nil {
-		return none, err
-	}
-	result, err := ask(full, line.Channel)
-	return result, e.explain(ctx, full, line, err)
 }

@@ -325,3 +325,18 @@ func (ss *sessions) end(id string) {
 	}
 	ended.Wait()
 }
+
+// withGuest has do speak with a guest in a sandbox.
+func withGuest[R any](ctx context.Context, e *engine, id string, who who, do func(full string, ch guest.Channel) (R, error)) (R, error) {
+	var none R
+	full, err := e.resolve(ctx, id)
+	if err != nil {
+		return none, err
+	}
+	line, err := e.connect(ctx, full, who)
+	if err != nil {
+		return none, err
+	}
+	result, err := do(full, line.Channel)
+	return result, e.explain(ctx, full, line, err)
+}

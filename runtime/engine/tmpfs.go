@@ -16,15 +16,16 @@ func (e *engine) uncover(ctx context.Context, id string, mounts []runtime.Mount)
 		if !may || m.Type != runtime.MountTmpfs || m.ReadOnly {
 			continue
 		}
-		covered, err := api.Covered(ctx, id, m)
+		covered, err := api.Covered(ctx, id, m.Target)
 		if err != nil {
 			return err
 		}
-		if !covered {
+		mode := fileMode(m.Mode)
+		if covered == nil || *covered&(fs.ModePerm|fs.ModeSticky) == mode {
 			continue
 		}
 		if _, err := overFiles(ctx, e, id, func(ch guest.Channel) (runtime.ChangeFileResult, error) {
-			return e.guest.change(ctx, ch, m.Target, runtime.Chmod{Mode: fileMode(m.Mode)}, runtime.ChangeFileOptions{})
+			return e.guest.change(ctx, ch, m.Target, runtime.Chmod{Mode: mode}, runtime.ChangeFileOptions{})
 		}); err != nil {
 			return err
 		}
@@ -32,22 +33,11 @@ func (e *engine) uncover(ctx context.Context, id string, mounts []runtime.Mount)
 	return nil
 }
 
-// sticky is the one bit of a mode that Go has elsewhere.
-const sticky = 0o1000
-
+// fileMode is a mount's mode as Go has it.
 func fileMode(mode uint32) fs.FileMode {
 	m := fs.FileMode(mode) & fs.ModePerm
-	if mode&sticky != 0 {
+	if mode&0o1000 != 0 {
 		m |= fs.ModeSticky
 	}
 	return m
-}
-
-// UnixMode is a mode as Linux has it, without setuid and setgid.
-func UnixMode(m fs.FileMode) uint32 {
-	mode := uint32(m.Perm())
-	if m&fs.ModeSticky != 0 {
-		mode |= sticky
-	}
-	return mode
 }
