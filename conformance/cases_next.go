@@ -86,11 +86,7 @@ func nextExecCases() []Case {
 			Rule: "Two hundred execs at once each get their own output and result.",
 			Run: func(t *T) {
 				const n = 200
-				var opts runtime.RunOptions
-				if t.Has(runtime.CapabilityPidsLimit) {
-					opts.PidsLimit = 4096 // threads count: where all live at one moment, they are more than the default
-				}
-				id := t.Run(opts)
+				id := t.Run(runtime.RunOptions{})
 				outs := make([]Output, n)
 				t.Input("exec of %d at once", n)
 				var all sync.WaitGroup
