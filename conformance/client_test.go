@@ -20,38 +20,27 @@ func TestKilledClient(t *testing.T) {
 		client(t, strings.Fields(v), execs)
 		return
 	}
-	for _, e := range testEngines(t) {
-		t.Run(e.name, func(t *testing.T) {
-			c := Case{
-				ID: "client/killed", Contract: contractExec,
-				Rule: "When the calling process dies, the trees of its execs are killed.",
-				Run: func(ct *T) {
-					id := ct.Run(runtime.RunOptions{})
-					ct.MustExec(id, runtime.ExecOptions{}, "leave", ct.token+"other", "daemon")
-					cmd := exec.Command(os.Args[0], "-test.run=^TestKilledClient$")
-					cmd.Env = append(os.Environ(), clientVariable+"="+e.url+" "+id+" "+ct.token)
-					ct.NoError("starting the client", cmd.Start())
-					ct.Input("%d trees of a process", execs)
-					for len(ct.Alive(id, ct.token)) < execs*processes {
-						ct.NoError("waiting for the trees to stand", ct.ctx.Err())
-					}
-					ct.NoError("killing the client", cmd.Process.Kill())
-					_ = cmd.Wait() // it was killed
-					ct.EventuallyGone(id, ct.token)
-					ct.Equal("how many processes of another exec are left", len(ct.Alive(id, ct.token+"other")), 1)
-				},
-			}
-			report, err := check(t.Context(), Config{Open: e.open}, []Case{c})
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, r := range report.Results {
-				if r.Outcome != Passed {
-					t.Errorf("%s: %s", r.Outcome, strings.Join(r.Messages, "\n"))
+	proveEach(t, 0, func(t *testing.T, e testEngine) Case {
+		return Case{
+			ID: "client/killed", Contract: contractExec,
+			Rule: "When the calling process dies, the trees of its execs are killed.",
+			Run: func(ct *T) {
+				id := ct.Run(runtime.RunOptions{})
+				ct.MustExec(id, runtime.ExecOptions{}, "leave", ct.token+"other", "daemon")
+				cmd := exec.Command(os.Args[0], "-test.run=^TestKilledClient$")
+				cmd.Env = append(os.Environ(), clientVariable+"="+e.url+" "+id+" "+ct.token)
+				ct.NoError("starting the client", cmd.Start())
+				ct.Input("%d trees of a process", execs)
+				for len(ct.Alive(id, ct.token)) < execs*processes {
+					ct.NoError("waiting for the trees to stand", ct.ctx.Err())
 				}
-			}
-		})
-	}
+				ct.NoError("killing the client", cmd.Process.Kill())
+				_ = cmd.Wait() // it was killed
+				ct.EventuallyGone(id, ct.token)
+				ct.Equal("how many processes of another exec are left", len(ct.Alive(id, ct.token+"other")), 1)
+			},
+		}
+	})
 }
 
 func client(t *testing.T, args []string, execs int) {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sandlot-dev/sandlot/internal/foreign"
 	"github.com/sandlot-dev/sandlot/runtime"
@@ -39,5 +40,22 @@ func (e testEngine) open(ctx context.Context) (runtime.Runtime, error) {
 func TestConformance(t *testing.T) {
 	for _, e := range testEngines(t) {
 		t.Run(e.name, func(t *testing.T) { Run(t, Config{Open: e.open, Foreign: foreign.Make}) })
+	}
+}
+
+// proveEach runs, on each engine, a case that needs more than a Runtime, and so is in no table. timeout is the watchdog's; 0: its own.
+func proveEach(t *testing.T, timeout time.Duration, makeCase func(*testing.T, testEngine) Case) {
+	for _, e := range testEngines(t) {
+		t.Run(e.name, func(t *testing.T) {
+			report, err := check(t.Context(), Config{Open: e.open, CaseTimeout: timeout}, []Case{makeCase(t, e)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range report.Results {
+				if r.Outcome != Passed {
+					t.Errorf("%s: %s", r.Outcome, strings.Join(r.Messages, "\n"))
+				}
+			}
+		})
 	}
 }

@@ -35,57 +35,46 @@ func TestKilledOwner(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, e := range testEngines(t) {
-		t.Run(e.name, func(t *testing.T) {
-			c := Case{
-				ID: "owner/killed", Contract: contractAttached, Needs: []runtime.Capability{runtime.CapabilityAttached},
-				Rule: "When the process of its Runtime dies, an attached sandbox ends with all that runs in it, and is removed.",
-				Run: func(ct *T) {
-					cmd := exec.Command(os.Args[0], "-test.run=^TestKilledOwner$")
-					cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s %s %s %d", ownerVariable, e.url, ct.Image(), ct.token, owned))
-					cmd.Stderr = os.Stderr
-					out, err := cmd.StdoutPipe()
-					ct.NoError("a pipe", err)
-					ct.NoError("starting the owner", cmd.Start())
-					line, err := bufio.NewReader(out).ReadString('\n')
-					ct.NoError("waiting for its sandboxes", err)
-					ct.Equal("what it says", line, "they run\n")
-					mine := map[string]string{labelCase: ct.token}
-					ct.Equal("how many there are", len(ct.list(mine)), owned)
-					begun := time.Now()
-					ct.NoError("killing the owner", cmd.Process.Kill())
-					_ = cmd.Wait() // it was killed
-					ended := false
-					for {
-						all := ct.list(mine)
-						running := 0
-						for _, s := range all {
-							if s.State == runtime.StateRunning {
-								running++
-							}
-						}
-						if running == 0 && !ended {
-							ended = true
-							t.Logf("%d have ended after %v", owned, time.Since(begun).Round(time.Millisecond))
-						}
-						if len(all) == 0 {
-							t.Logf("%d are removed after %v", owned, time.Since(begun).Round(time.Millisecond))
-							return
+	proveEach(t, 3*time.Minute, func(t *testing.T, e testEngine) Case {
+		return Case{
+			ID: "owner/killed", Contract: contractAttached, Needs: []runtime.Capability{runtime.CapabilityAttached},
+			Rule: "When the process of its Runtime dies, an attached sandbox ends with all that runs in it, and is removed.",
+			Run: func(ct *T) {
+				cmd := exec.Command(os.Args[0], "-test.run=^TestKilledOwner$")
+				cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s %s %s %d", ownerVariable, e.url, ct.Image(), ct.token, owned))
+				cmd.Stderr = os.Stderr
+				out, err := cmd.StdoutPipe()
+				ct.NoError("a pipe", err)
+				ct.NoError("starting the owner", cmd.Start())
+				line, err := bufio.NewReader(out).ReadString('\n')
+				ct.NoError("waiting for its sandboxes", err)
+				ct.Equal("what it says", line, "they run\n")
+				mine := map[string]string{labelCase: ct.token}
+				ct.Equal("how many there are", len(ct.list(mine)), owned)
+				begun := time.Now()
+				ct.NoError("killing the owner", cmd.Process.Kill())
+				_ = cmd.Wait() // it was killed
+				ended := false
+				for {
+					all := ct.list(mine)
+					running := 0
+					for _, s := range all {
+						if s.State == runtime.StateRunning {
+							running++
 						}
 					}
-				},
-			}
-			report, err := check(t.Context(), Config{Open: e.open, CaseTimeout: 3 * time.Minute}, []Case{c})
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, r := range report.Results {
-				if r.Outcome != Passed {
-					t.Errorf("%s: %s", r.Outcome, strings.Join(r.Messages, "\n"))
+					if running == 0 && !ended {
+						ended = true
+						t.Logf("%d have ended after %v", owned, time.Since(begun).Round(time.Millisecond))
+					}
+					if len(all) == 0 {
+						t.Logf("%d are removed after %v", owned, time.Since(begun).Round(time.Millisecond))
+						return
+					}
 				}
-			}
-		})
-	}
+			},
+		}
+	})
 }
 
 func own(t *testing.T, args []string) {
