@@ -108,7 +108,9 @@ func (s *sandbox) start(p engine.Process, attr *os.ProcAttr) (*os.Process, error
 	if err := unix.Setns(int(first.Fd()), all); err != nil {
 		return nil, s.whyNot(first, "entering the sandbox: %w", err)
 	}
+	stop := keepAwake(unix.Gettid())
 	process, err := os.StartProcess(p.Argv[0], p.Argv, attr)
+	stop()
 	if err != nil {
 		return nil, s.whyNot(first, "starting a process in the sandbox: %w", err)
 	}
