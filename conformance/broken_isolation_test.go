@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"slices"
 
@@ -73,6 +74,10 @@ func isolationBreakers() map[string]breaker {
 			mountWith(func(m *runtime.Mount) { m.Source = name })(b)
 		},
 		"mount/volume-read-only":     mountWith(func(m *runtime.Mount) { m.ReadOnly = false }),
+		"mount/volume-missing":       mountWith(func(m *runtime.Mount) { m.ReadOnly = false }),
+		"mount/volume-owner":         rootsVolumes,
+		"mount/volume-of-image":      rootsVolumes,
+		"mount/volume-copied":        mountWith(func(m *runtime.Mount) { m.Source = "" }),
 		"mount/volume-remove":        kind(runtime.ErrInUse),
 		"mount/bind":                 runWith(func(opts *runtime.RunOptions) { opts.Mounts = nil }),
 		"mount/bind-missing":         mountWith(func(m *runtime.Mount) { m.Source = "/usr" }),
@@ -82,6 +87,20 @@ func isolationBreakers() map[string]breaker {
 		"mount/target-made":          runWith(func(opts *runtime.RunOptions) { opts.Mounts = nil }),
 		"mount/kernel":               mountWith(func(m *runtime.Mount) { m.Target = "/mnt" + m.Target }),
 		"mount/invalid":              kind(runtime.ErrInvalid),
+	}
+}
+
+// rootsVolumes leaves new volumes to root.
+func rootsVolumes(b *broken) {
+	b.run = func(ctx *context.Context, _ *string, _ *runtime.RunOptions) func(*runtime.RunResult, *error) {
+		return func(res *runtime.RunResult, err *error) {
+			c, inspectErr := b.whole.Inspect(*ctx, res.ID, runtime.InspectOptions{})
+			*err = errors.Join(*err, inspectErr)
+			for _, m := range c.Mounts {
+				_, changeErr := b.whole.ChangeFile(*ctx, res.ID, m.Target, runtime.Chown{}, runtime.ChangeFileOptions{})
+				*err = errors.Join(*err, changeErr)
+			}
+		}
 	}
 }
 

@@ -56,6 +56,69 @@ func mountCases() []Case {
 			},
 		},
 		{
+			ID: "mount/volume-missing", Contract: contractMount, Needs: volumes,
+			Rule: "A volume that is missing and mounted read-only would stay empty: it is ErrNotFound, and neither it nor a sandbox is made.",
+			Run: func(t *T) {
+				m := runtime.Mount{Type: runtime.MountVolume, Source: t.Volume(), Target: "/mnt/volume", ReadOnly: true}
+				for range 2 {
+					_, err := t.TryRun(t.Image(), runtime.RunOptions{Name: t.Name(), Mounts: []runtime.Mount{m}})
+					t.ErrorIs("run", err, runtime.ErrNotFound)
+					t.noSandbox(t.Name())
+				}
+			},
+		},
+		{
+			ID: "mount/volume-owner", Contract: contractMount, Needs: []runtime.Capability{runtime.CapabilityVolumes, runtime.CapabilityOwners},
+			Rule: "The directory of a new volume is the sandbox's user's, whatever the image has there; that of one that is not new is left alone.",
+			Run: func(t *T) {
+				named := runtime.Mount{Type: runtime.MountVolume, Source: t.Volume(), Target: "/new/volume"}
+				all := []runtime.Mount{named, {Type: runtime.MountVolume, Target: "/mnt"}, {Type: runtime.MountVolume, Target: "/home/worker"}}
+				first := t.Run(runtime.RunOptions{User: "12345:54321", Mounts: all})
+				for _, m := range all {
+					dir := t.Lstat(first, m.Target)
+					t.Equal("owner and mode of "+m.Target, []any{dir.UID, dir.GID, dir.Mode}, []any{12345, 54321, uint32(0o755)})
+					t.MustExec(first, runtime.ExecOptions{}, "write", m.Target+"/file", "content")
+				}
+				second := t.Run(runtime.RunOptions{User: "worker", Mounts: []runtime.Mount{named}})
+				dir := t.Lstat(second, named.Target)
+				t.Equal("the owner in the next sandbox", []any{dir.UID, dir.GID}, []any{12345, 54321})
+			},
+		},
+		{
+			ID: "mount/volume-of-image", Contract: contractMount, Needs: []runtime.Capability{runtime.CapabilityVolumes, runtime.CapabilityOwners, runtime.CapabilityBuild},
+			Rule: "A volume that the image asks for is the sandbox's user's as well, and goes with the sandbox.",
+			Run: func(t *T) {
+				image := t.Built(runtime.BuildOptions{}, t.dockerfile("FROM scratch\nADD root.tar /\nVOLUME /data /work\n"), t.rootEntry())
+				for range 2 {
+					res, err := t.TryRun(image, runtime.RunOptions{User: "worker"})
+					t.NoError("run", err)
+					for _, target := range []string{"/data", "/work"} {
+						dir := t.Lstat(res.ID, target)
+						t.Equal("the owner of "+target, []any{dir.UID, dir.GID}, []any{workerID, workerID})
+						t.Equal("what is there", t.Below(res.ID, target), []string{})
+						t.MustExec(res.ID, runtime.ExecOptions{}, "write", target+"/file", "content")
+					}
+				}
+			},
+		},
+		{
+			ID: "mount/volume-copied", Contract: contractMount, Needs: volumes,
+			Rule: "A volume that is made gets what the image has at its target, with owners and modes; one that was there gets nothing, were it empty.",
+			Run: func(t *T) {
+				at := func(volume, target string) string {
+					return t.Run(runtime.RunOptions{User: "0", Mounts: []runtime.Mount{{Type: runtime.MountVolume, Source: volume, Target: target}}})
+				}
+				volume, empty := t.Volume(), t.Volume()
+				first := at(volume, "/home")
+				dir := t.Lstat(first, "/home/worker")
+				t.Equal("a directory of the image's", []any{dir.Type, dir.UID, dir.GID, dir.Mode}, []any{"dir", workerID, workerID, uint32(0o755)})
+				t.MustExec(first, runtime.ExecOptions{}, "remove", "/home/worker")
+				t.Equal("what is in the emptied volume", t.Below(at(volume, "/home"), "/home"), []string{})
+				at(empty, "/new/volume")
+				t.Equal("what is in one that was made empty", t.Below(at(empty, "/home"), "/home"), []string{})
+			},
+		},
+		{
 			ID: "mount/volume-remove", Contract: "runtime.VolumeRemover", Needs: volumes,
 			Rule: "RemoveVolume removes a volume; one that a container uses is ErrInUse, one that is not there ErrNotFound.",
 			Run: func(t *T) {

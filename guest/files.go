@@ -48,6 +48,12 @@ func changeRequest(path string, change runtime.FileChange, opts runtime.ChangeFi
 	return nil, &runtime.Error{Kind: runtime.ErrUnsupported, Message: fmt.Sprintf("a change of the type %T", change)}
 }
 
+// Own makes the sandbox's user the owner of what is at path, following a link, over ch, which it closes. The guest must run as root with every capability.
+func Own(ctx context.Context, ch Channel, path string) error {
+	c := &call{ch: ch, request: wire.Request{Change: &wire.ChangeRequest{Path: []byte(path), Follow: true, Own: true}}}
+	return archiveError(ctx, c.run(ctx), nil, "")
+}
+
 // systemMode is a mode as the system has it.
 func systemMode(mode fs.FileMode) (uint32, error) {
 	system := uint32(mode.Perm())

@@ -91,7 +91,9 @@ type MountType string
 
 // The kinds of mounts.
 const (
-	// MountVolume is a named volume of the engine, made if missing and not removed with the sandbox.
+	// MountVolume is a named volume of the engine, made if missing and not removed with the sandbox. A volume that is made gets a copy of what the image has at
+	// its target, if anything; its own directory belongs to the sandbox's user, where the runtime has [CapabilityOwners]. One that is there is left as it is. One
+	// that is missing and that the sandbox mounts nowhere but read-only, so that it would stay empty, is [ErrNotFound].
 	MountVolume MountType = "volume"
 	// MountBind is a file or directory of the engine's host, which must exist, else ErrInvalid.
 	MountBind MountType = "bind"
@@ -112,7 +114,8 @@ type Mount struct {
 	ReadOnly bool `json:"readOnly,omitempty"`
 	// SizeBytes limits a tmpfs. 0: no limit but memory. For the other kinds it is ErrInvalid.
 	SizeBytes int64 `json:"sizeBytes,omitempty"`
-	// Mode of a tmpfs' root directory, permission bits with sticky as 01000. 0: 01777. For the other kinds it is ErrInvalid.
+	// Mode of a tmpfs' root directory, permission bits with sticky as 01000. 0: 01777. For the other kinds it is ErrInvalid. A read-only tmpfs over a directory
+	// of the image may have that directory's mode in place of it: nothing can be in it.
 	Mode uint32 `json:"mode,omitempty"`
 }
 

@@ -85,7 +85,7 @@ func (a *api) unpackImage(ctx context.Context, img image, dir string) error {
 		return err
 	}
 	defer archive.Close()
-	if err := makeDir(dir); err != nil {
+	if _, err := makeDir(dir); err != nil {
 		return err
 	}
 	root, err := os.OpenRoot(dir)

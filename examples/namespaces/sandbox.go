@@ -12,6 +12,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -66,7 +67,11 @@ func (a *api) Create(ctx context.Context, spec engine.Spec) (id string, warnings
 	for i, m := range spec.Mounts {
 		switch m.Type {
 		case runtime.MountVolume:
-			if err := makeDir(a.source(&s, i)); err != nil {
+			made, err := makeDir(a.source(&s, i))
+			if err == nil && made && !slices.Contains(spec.NoCopy, m.Target) {
+				err = s.copyOut(ctx, m.Target, a.source(&s, i))
+			}
+			if err != nil {
 				return "", nil, err
 			}
 		case runtime.MountBind:
@@ -87,19 +92,42 @@ func (a *api) Create(ctx context.Context, spec engine.Spec) (id string, warnings
 	return s.ID, nil, nil
 }
 
-// makeDir makes a directory that a sandbox sees, for all of its users whatever the umask here is.
-func makeDir(dir string) error {
-	err := os.MkdirAll(filepath.Dir(dir), 0o700)
+// makeDir makes a directory that a sandbox sees, for all of its users whatever the umask here is, where it is missing.
+func makeDir(dir string) (made bool, err error) {
+	err = os.MkdirAll(filepath.Dir(dir), 0o700)
 	if err == nil {
 		err = os.Mkdir(dir, 0o755)
 	}
 	if errors.Is(err, fs.ErrExist) {
-		return nil
+		return false, nil
 	}
+	if err != nil {
+		return false, err
+	}
+	return true, os.Chmod(dir, 0o755)
+}
+
+// copyOut copies what the image has at a path, if it is a directory, into one outside.
+func (s *sandbox) copyOut(ctx context.Context, path, dir string) error {
+	root, err := os.OpenRoot(s.root())
 	if err != nil {
 		return err
 	}
-	return os.Chmod(dir, 0o755)
+	defer root.Close()
+	from, err := root.Open(filepath.Join(".", path))
+	if err != nil {
+		return nil // nothing is there
+	}
+	defer from.Close()
+	if info, err := from.Stat(); err != nil || !info.IsDir() {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, "cp", "-a", "/proc/self/fd/3/.", dir)
+	cmd.ExtraFiles = []*os.File{from}
+	if words, err := cmd.CombinedOutput(); err != nil {
+		return errorf(nil, "copying %s: %s: %w", path, words, err)
+	}
+	return nil
 }
 
 func (s *sandbox) root() string { return filepath.Join(s.dir, "root") }
@@ -218,6 +246,15 @@ func (a *api) openRoot(id, path string) (root *os.Root, rel string, err error) {
 		return nil, "", err
 	}
 	return root, filepath.Join(".", strings.TrimPrefix(path, target)), nil
+}
+
+// VolumeExists implements engine.API.
+func (a *api) VolumeExists(_ context.Context, name string) (bool, error) {
+	_, err := os.Stat(a.path("volumes", name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // RemoveVolume implements engine.API.

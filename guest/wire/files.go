@@ -6,13 +6,14 @@ import (
 	"strings"
 )
 
-// ChangeRequest asks for a change of what is at a path: one of To, Mode and Owner is set.
+// ChangeRequest asks for a change of what is at a path: one of To, Mode, Owner and Own is set.
 type ChangeRequest struct {
 	Path   []byte // relative to the sandbox's working directory, as To
 	Follow bool   // Path, where it is a link
 	To     []byte
 	Mode   *uint32 // as the system has it
 	Owner  *Owner
+	Own    bool // the sandbox's user becomes the owner
 }
 
 // Fields is for the codec.
@@ -28,6 +29,7 @@ func (r *ChangeRequest) Fields(c *Codec) {
 		Int(c, r.Mode)
 	}
 	Optional(c, &r.Owner)
+	c.Bool(&r.Own)
 }
 
 // Owner is a user and a group; -1: the one that is.

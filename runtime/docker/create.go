@@ -38,7 +38,7 @@ func (a *api) Create(ctx context.Context, spec engine.Spec) (string, []string, e
 		host.Resources.PidsLimit = &spec.Pids
 	}
 	config.ExposedPorts, host.PortBindings = bindings(spec.Ports)
-	host.Mounts, host.Tmpfs = mounts(spec.Mounts)
+	host.Mounts, host.Tmpfs = mounts(spec)
 	created, err := a.cli.ContainerCreate(ctx, config, host, nil, nil, spec.Name)
 	return created.ID, created.Warnings, createError(err)
 }
@@ -75,10 +75,10 @@ func bindings(ports []runtime.Port) (nat.PortSet, nat.PortMap) {
 }
 
 // mounts leaves tmpfs to the older of Docker's two ways: the newer one cannot say exec before API 1.46.
-func mounts(all []runtime.Mount) ([]mount.Mount, map[string]string) {
+func mounts(spec engine.Spec) ([]mount.Mount, map[string]string) {
 	var out []mount.Mount
 	tmpfs := make(map[string]string)
-	for _, m := range all {
+	for _, m := range spec.Mounts {
 		switch m.Type {
 		case runtime.MountTmpfs:
 			tmpfs[m.Target] = tmpfsOptions(m)
@@ -86,7 +86,7 @@ func mounts(all []runtime.Mount) ([]mount.Mount, map[string]string) {
 			out = append(out, mount.Mount{Type: mount.TypeBind, Source: m.Source, Target: m.Target, ReadOnly: m.ReadOnly})
 		case runtime.MountVolume:
 			volume := mount.Mount{Type: mount.TypeVolume, Source: m.Source, Target: m.Target, ReadOnly: m.ReadOnly}
-			if m.Target == guest.Dir {
+			if slices.Contains(spec.NoCopy, m.Target) {
 				volume.VolumeOptions = &mount.VolumeOptions{NoCopy: true}
 			}
 			out = append(out, volume)

@@ -165,6 +165,15 @@ func (a *api) UnusedVolumes(ctx context.Context, prefix string) ([]engine.Volume
 	return unused, nil
 }
 
+// VolumeExists implements engine.API.
+func (a *api) VolumeExists(ctx context.Context, name string) (bool, error) {
+	_, err := a.cli.VolumeInspect(ctx, name)
+	if cerrdefs.IsNotFound(err) {
+		return false, nil
+	}
+	return err == nil, translate(err)
+}
+
 // RemoveVolume implements engine.API.
 func (a *api) RemoveVolume(ctx context.Context, name string) error {
 	err := a.cli.VolumeRemove(ctx, name, false)

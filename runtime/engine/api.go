@@ -45,6 +45,8 @@ type API interface {
 	Upload(ctx context.Context, id, dir string, archive io.Reader) error
 	// Exists says whether a path exists in a container that need not run.
 	Exists(ctx context.Context, id, path string) (bool, error)
+	// VolumeExists says whether there is a volume of a name.
+	VolumeExists(ctx context.Context, name string) (bool, error)
 	// RemoveVolume removes a named volume. ErrNotFound, ErrInUse.
 	RemoveVolume(ctx context.Context, name string) error
 	// RemoveImage is runtime.ImageRemover.
@@ -65,9 +67,10 @@ type Spec struct {
 	User       string // empty: the image's
 	Hostname   string
 	Labels     map[string]string
-	// Mounts have clean targets, a tmpfs its Mode. Nothing of the image is copied into a volume at guest.Dir. A tmpfs is mounted nosuid and
-	// nodev, and lets programs be executed.
+	// Mounts have clean targets, a tmpfs its Mode. A tmpfs is mounted nosuid and nodev, and lets programs be executed. A volume that is made gets a copy
+	// of what the image has at its target, owners and modes included, but for the targets in NoCopy.
 	Mounts     []runtime.Mount
+	NoCopy     []string
 	Ports      []runtime.Port // HostIP and Protocol set
 	Network    string         // none, default, host or a name
 	ReadOnly   bool

@@ -35,18 +35,20 @@ func (e *engine) launch(ctx context.Context, id string, stdin bool) (*Stream, er
 }
 
 // settle sees to it that a container that was launched has come up, and puts the stream to it, if any, where it is used.
-func (e *engine) settle(ctx context.Context, id string, stream *Stream, carries bool) error {
-	err := e.comesUp(ctx, id, stream, carries)
+func (e *engine) settle(ctx context.Context, id string, stream *Stream, carries bool) (runtime.Container, error) {
+	c, err := e.comesUp(ctx, id, stream, carries)
 	if errors.Is(err, runtime.ErrNotFound) { // it has been removed already
 		err = errorf(runtime.ErrNotRunning, "see whether its limits leave it enough, and what the engine's own log says", "the guest ended as soon as it was started")
 	}
-	return err
+	return c, err
 }
 
-func (e *engine) comesUp(ctx context.Context, id string, stream *Stream, carries bool) error {
+func (e *engine) comesUp(ctx context.Context, id string, stream *Stream, carries bool) (runtime.Container, error) {
 	if carries {
-		// The guest's hello says that it runs.
-		return e.openOver(ctx, e.sessions.get(sessionKey{id: id}), stream)
+		if err := e.openOver(ctx, e.sessions.get(sessionKey{id: id}), stream); err != nil {
+			return runtime.Container{}, err
+		}
+		return e.api.Inspect(ctx, id) // the guest's hello has said that it runs
 	}
 	if stream != nil {
 		e.mu.Lock()
@@ -54,8 +56,7 @@ func (e *engine) comesUp(ctx context.Context, id string, stream *Stream, carries
 		e.mu.Unlock()
 		go func() { _, _ = io.Copy(io.Discard, stream) }() // what is said there nobody waits for
 	}
-	_, err := e.running(ctx, id)
-	return err
+	return e.running(ctx, id)
 }
 
 // launchAgain starts a container that was stopped.
@@ -66,7 +67,7 @@ func (e *engine) launchAgain(ctx context.Context, c runtime.Container) error {
 	if err != nil {
 		return err
 	}
-	if err := e.settle(ctx, c.ID, stream, carries); err != nil {
+	if _, err := e.settle(ctx, c.ID, stream, carries); err != nil {
 		return err
 	}
 	return e.uncover(ctx, c.ID, c.Mounts)

@@ -70,7 +70,7 @@ func TestAttached(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	mustRunIn(t, e, ran.ID)
-	a.mustSee(t, "attach-first, start") // the exec has cost no call
+	a.mustSee(t, "attach-first, start, inspect") // the exec has cost no call
 	carrier := <-a.g.started
 	if err := e.Close(); err != nil {
 		t.Error(err)
@@ -135,7 +135,7 @@ func TestCarrier(t *testing.T) {
 	}
 	second := <-a.g.started
 	mustRunIn(t, e, ran.ID)
-	a.mustSee(t, "attach-first, start, stop 0s, inspect, attach-first, start")
+	a.mustSee(t, "attach-first, start, inspect, stop 0s, inspect, attach-first, start, inspect")
 	// A session that has ended is replaced by an exec's.
 	s := e.sessions.get(sessionKey{id: ran.ID})
 	second.carrier.Close()

@@ -39,6 +39,7 @@ func (d *delivery) mount(spec *Spec) {
 		spec.Mounts = append(spec.Mounts, runtime.Mount{
 			Type: runtime.MountVolume, Source: d.volume(), Target: guest.Dir, ReadOnly: true,
 		})
+		spec.NoCopy = append(spec.NoCopy, guest.Dir)
 	}
 }
 
@@ -95,7 +96,7 @@ func (d *delivery) fill(ctx context.Context, sandbox string) error {
 	spec := Spec{
 		Name: d.volume(), Image: d.image, Entrypoint: guest.InitArgv(guest.InitOptions{}), User: "0", Network: runtime.NetworkNone, NoNewPrivs: true,
 		Labels: map[string]string{labelFiller: "1", runtime.LabelGuest: d.version},
-		Mounts: []runtime.Mount{{Type: runtime.MountVolume, Source: d.volume(), Target: guest.Dir}},
+		Mounts: []runtime.Mount{{Type: runtime.MountVolume, Source: d.volume(), Target: guest.Dir}}, NoCopy: []string{guest.Dir},
 	}
 	deadline := time.Now().Add(fillTime)
 	for {

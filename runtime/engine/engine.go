@@ -16,7 +16,7 @@ import (
 func New(api API, name, url string, options Options) runtime.Runtime {
 	return &engine{
 		api: api, name: name, url: options.again(url), options: options,
-		guest: guestSide{guest.Version, guest.Program, guest.Exec, guest.PutArchive, guest.GetArchive, guest.ChangeFile, guest.WatchFiles, guest.OpenSession},
+		guest: guestSide{guest.Version, guest.Program, guest.Exec, guest.PutArchive, guest.GetArchive, guest.ChangeFile, guest.Own, guest.WatchFiles, guest.OpenSession},
 		calls: make(map[int]context.CancelCauseFunc), known: make(map[string]bool), held: make(map[string]*Stream), attached: make(map[string]bool), small: make(map[string]bool), sessions: sessions{all: make(map[sessionKey]*session)},
 		kills:    kills{running: make(map[rescueKey]bool), next: make(map[rescueKey]*killing)},
 		infoLock: newLock(), guestLock: newLock(),
@@ -68,6 +68,7 @@ type guestSide struct {
 	put     func(context.Context, guest.Channel, string, io.Reader, runtime.PutArchiveOptions) (runtime.PutArchiveResult, error)
 	get     func(context.Context, guest.Channel, string, io.Writer, runtime.GetArchiveOptions) (runtime.GetArchiveResult, error)
 	change  func(context.Context, guest.Channel, string, runtime.FileChange, runtime.ChangeFileOptions) (runtime.ChangeFileResult, error)
+	own     func(context.Context, guest.Channel, string) error
 	watch   func(context.Context, guest.Channel, string, func(runtime.FileEvent) error, runtime.WatchFilesOptions) (runtime.WatchFilesResult, error)
 	session func(context.Context, guest.Channel, func(context.Context) error) (*guest.Session, error)
 }

@@ -371,6 +371,13 @@ func (f *fake) uses(volume string) bool {
 	return false
 }
 
+func (f *fake) VolumeExists(_ context.Context, name string) (bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	_, there := f.volumes[name]
+	return there, nil
+}
+
 func (f *fake) RemoveVolume(_ context.Context, name string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

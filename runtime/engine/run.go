@@ -48,6 +48,10 @@ func (e *engine) Run(ctx context.Context, image string, opts runtime.RunOptions)
 			init.Carrier = true
 			spec.Entrypoint, spec.Stdin, spec.Labels[labelCarrier] = guest.InitArgv(init), true, "1"
 		}
+		newVolumes, err := e.newVolumes(ctx, &spec)
+		if err != nil {
+			return runtime.RunResult{}, err
+		}
 		delivery := &delivery{e: e, arch: info.Arch, version: version, image: image, volumes: info.Capabilities.Has(runtime.CapabilityVolumes)}
 		delivery.mount(&spec)
 		id, more, err := e.create(ctx, spec, opts.Replace)
@@ -55,7 +59,14 @@ func (e *engine) Run(ctx context.Context, image string, opts runtime.RunOptions)
 			return runtime.RunResult{}, noNetwork(err, spec)
 		}
 		e.know(id, spec.Labels)
-		if err := e.startNew(ctx, id, spec, opts.WorkingDir, delivery); err != nil {
+		c, err := e.startNew(ctx, id, spec, delivery)
+		if err == nil {
+			err = e.furnish(ctx, c, spec, newVolumes, info.Capabilities)
+		}
+		if err == nil && opts.WorkingDir != "" {
+			err = e.makeDir(ctx, id, path.Clean(opts.WorkingDir), spec.Mounts)
+		}
+		if err != nil {
 			e.forget(id)
 			return runtime.RunResult{}, e.discard(ctx, id, noNetwork(err, spec))
 		}
@@ -76,10 +87,10 @@ func noNetwork(err error, spec Spec) error {
 }
 
 // startNew brings a created sandbox to where it takes execs.
-func (e *engine) startNew(ctx context.Context, id string, spec Spec, workingDir string, d *delivery) error {
+func (e *engine) startNew(ctx context.Context, id string, spec Spec, d *delivery) (runtime.Container, error) {
 	looked, err := d.deliver(ctx, id)
 	if err != nil {
-		return err
+		return runtime.Container{}, err
 	}
 	stream, err := e.launch(ctx, id, spec.Stdin)
 	if err != nil && !looked && ctx.Err() == nil {
@@ -90,18 +101,17 @@ func (e *engine) startNew(ctx context.Context, id string, spec Spec, workingDir 
 		}
 	}
 	if err != nil {
+		return runtime.Container{}, err
+	}
+	return e.settle(ctx, id, stream, spec.Labels[labelCarrier] == "1")
+}
+
+// furnish gives what is mounted into a new sandbox the owners and modes of the contract.
+func (e *engine) furnish(ctx context.Context, c runtime.Container, spec Spec, newVolumes []string, caps runtime.Capabilities) error {
+	if err := e.uncover(ctx, c.ID, spec.Mounts); err != nil {
 		return err
 	}
-	if err := e.settle(ctx, id, stream, spec.Labels[labelCarrier] == "1"); err != nil {
-		return err
-	}
-	if err := e.uncover(ctx, id, spec.Mounts); err != nil {
-		return err
-	}
-	if workingDir == "" {
-		return nil
-	}
-	return e.makeDir(ctx, id, path.Clean(workingDir), spec.Mounts)
+	return e.ownVolumes(ctx, c, newVolumes, caps)
 }
 
 // running sees to it that a sandbox that was started did not end at once.

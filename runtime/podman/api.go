@@ -78,6 +78,14 @@ func (a *api) UnusedVolumes(ctx context.Context, prefix string) ([]engine.Volume
 	return unused, failure(err, runtime.ErrUnavailable)
 }
 
+func (a *api) VolumeExists(ctx context.Context, name string) (bool, error) {
+	err := a.client.json(ctx, call{method: http.MethodGet, path: endpoint("volumes", name, "exists")}, nil, nil)
+	if statusOf(err) == http.StatusNotFound {
+		return false, nil
+	}
+	return err == nil, failure(err, runtime.ErrNotFound)
+}
+
 func (a *api) RemoveVolume(ctx context.Context, name string) error {
 	return failure(a.client.json(ctx, call{method: http.MethodDelete, path: endpoint("volumes", name)}, nil, nil), runtime.ErrNotFound)
 }

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sandlot-dev/sandlot/guest"
 	"github.com/sandlot-dev/sandlot/runtime"
 	"github.com/sandlot-dev/sandlot/runtime/engine"
 )
@@ -105,7 +104,7 @@ func (a *api) translate(spec engine.Spec, image image) containerSpec {
 		})
 	}
 	for _, m := range spec.Mounts {
-		body.addMount(m)
+		body.addMount(m, slices.Contains(spec.NoCopy, m.Target))
 	}
 	if spec.ReadOnly {
 		body.keepSharedMemory()
@@ -173,7 +172,7 @@ func (a *api) resources(spec engine.Spec) *resources {
 	return r
 }
 
-func (s *containerSpec) addMount(m runtime.Mount) {
+func (s *containerSpec) addMount(m runtime.Mount, noCopy bool) {
 	access := "rw"
 	if m.ReadOnly {
 		access = "ro"
@@ -181,7 +180,7 @@ func (s *containerSpec) addMount(m runtime.Mount) {
 	switch m.Type {
 	case runtime.MountVolume:
 		options := []string{access}
-		if m.Target == guest.Dir {
+		if noCopy {
 			options = append(options, "nocopy")
 		}
 		s.Volumes = append(s.Volumes, namedVolume{Name: m.Source, Dest: m.Target, Options: options})

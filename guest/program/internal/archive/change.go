@@ -16,6 +16,9 @@ import (
 
 // Change changes what request names.
 func Change(welcome link.Welcome, request *wire.ChangeRequest) error {
+	if request.Own && request.Owner == nil {
+		request.Owner = &wire.Owner{UID: welcome.UID, GID: welcome.GID}
+	}
 	switch {
 	case len(request.To) > 0 && request.Mode == nil && request.Owner == nil && !request.Follow:
 		return rename(welcome, request.Path, request.To)

@@ -1,0 +1,57 @@
+package engine
+
+import (
+	"context"
+	"slices"
+
+	"github.com/sandlot-dev/sandlot/guest"
+	"github.com/sandlot-dev/sandlot/runtime"
+)
+
+// newVolumes gives the targets of those named volumes that the engine will make with the sandbox, and has nothing of the image copied into the others.
+func (e *engine) newVolumes(ctx context.Context, spec *Spec) ([]string, error) {
+	var targets, made []string
+	for _, m := range spec.Mounts {
+		if m.Type != runtime.MountVolume || m.Source == "" {
+			continue
+		}
+		there, err := e.api.VolumeExists(ctx, m.Source)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case there, slices.Contains(made, m.Source):
+			spec.NoCopy = append(spec.NoCopy, m.Target)
+		case m.ReadOnly && !writable(spec.Mounts, m.Source):
+			return nil, errorf(runtime.ErrNotFound, "mount it writable in the sandbox that fills it, and run that one first",
+				"there is no volume %s, and one that is made to be read-only stays empty", m.Source)
+		default:
+			targets, made = append(targets, m.Target), append(made, m.Source)
+		}
+	}
+	return targets, nil
+}
+
+// writable says whether a volume is mounted writable somewhere.
+func writable(mounts []runtime.Mount, volume string) bool {
+	return slices.ContainsFunc(mounts, func(m runtime.Mount) bool { return m.Type == runtime.MountVolume && m.Source == volume && !m.ReadOnly })
+}
+
+// ownVolumes gives a new sandbox's new volumes to its user, which engines leave to root or to the owner of what the image has there. Those
+// without a name, the image's among them, are as new as the sandbox.
+func (e *engine) ownVolumes(ctx context.Context, c runtime.Container, targets []string, caps runtime.Capabilities) error {
+	if !caps.Has(runtime.CapabilityOwners) {
+		return nil
+	}
+	for _, m := range c.Mounts {
+		if m.Type == runtime.MountVolume && m.Source == "" && !m.ReadOnly {
+			targets = append(targets, m.Target)
+		}
+	}
+	for _, target := range targets {
+		if _, err := overFiles(ctx, e, c.ID, func(ch guest.Channel) (struct{}, error) { return struct{}{}, e.guest.own(ctx, ch, target) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
