@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/sandlot-dev/sandlot/bench/report"
-	"github.com/sandlot-dev/sandlot/builtin"
 	"github.com/sandlot-dev/sandlot/runtime"
 	"github.com/sandlot-dev/sandlot/runtime/auto"
 	"github.com/sandlot-dev/sandlot/sandbox"
@@ -91,7 +90,7 @@ func (b *bench) bed(ctx context.Context, engine string) (*bed, error) {
 	}
 	d := &bed{name: name, socket: socket, kind: scheme, url: url, rt: rt}
 	b.cleanup = append(b.cleanup, func() { b.check(rt.Close()) })
-	if d.build, err = builtin.Build(ctx, rt); err != nil {
+	if d.build, err = b.image(ctx, rt); err != nil {
 		return nil, err
 	}
 	info, err := rt.Info(ctx)
@@ -107,6 +106,10 @@ func (b *bench) bed(ctx context.Context, engine string) (*bed, error) {
 		defer cancel()
 		_, err := sandbox.RemoveAll(ctx, rt, runtime.ListOptions{Labels: map[string]string{label: b.token}})
 		b.check(err)
+		if remover, can := rt.(runtime.ImageRemover); can {
+			_, err := remover.RemoveImage(ctx, d.build.Tag, runtime.RemoveImageOptions{})
+			b.check(err)
+		}
 	})
 	d.sb, err = sandbox.New(ctx, rt, d.options(b.token))
 	return d, err

@@ -71,7 +71,7 @@ func dockerSDK(cli *client.Client, d *bed, b *bench) *contender {
 			if err := cli.ContainerStart(ctx, made.ID, container.StartOptions{}); err != nil {
 				return remove, err
 			}
-			return remove, dockerExec(ctx, cli, made.ID, container.ExecOptions{Cmd: []string{"true"}}, nil)
+			return remove, dockerExec(ctx, cli, made.ID, container.ExecOptions{Cmd: []string{imageTrue}}, nil)
 		},
 	}
 }

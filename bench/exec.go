@@ -45,7 +45,7 @@ func execs(ctx context.Context, c *contender, atOnce, total int) ([]report.Sampl
 		workers.Go(func() {
 			for i := range next {
 				var err error
-				if took[i], err = timed(func() error { return c.exec(ctx, nil, "true") }); err != nil {
+				if took[i], err = timed(func() error { return c.exec(ctx, nil, imageTrue) }); err != nil {
 					cancel(err)
 				}
 			}

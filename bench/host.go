@@ -32,6 +32,9 @@ func (b *bench) host() (*contender, error) {
 	return &contender{name: "fork+exec", role: report.Host, exec: func(ctx context.Context, stdout io.Writer, argv ...string) error {
 		cmd := exec.CommandContext(ctx, name, argv[1:]...)
 		cmd.Args[0] = argv[0] // the program goes by the name it is called
+		if argv[0] == imageTrue {
+			cmd = exec.CommandContext(ctx, hostTrue)
+		}
 		cmd.Env = []string{}
 		cmd.Stdout = stdout
 		return cmd.Run()

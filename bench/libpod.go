@@ -151,7 +151,7 @@ func (l *libpod) contender(d *bed, b *bench) *contender {
 			if err := l.do(ctx, "POST", "/containers/"+made.ID+"/start", nil, nil); err != nil {
 				return remove, err
 			}
-			return remove, l.exec(ctx, made.ID, nil, []string{"true"})
+			return remove, l.exec(ctx, made.ID, nil, []string{imageTrue})
 		},
 	}
 }

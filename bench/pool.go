@@ -31,7 +31,7 @@ func measurePool(ctx context.Context, b *bench) error {
 			if sb, err = p.Get(ctx); err != nil {
 				return err
 			}
-			return sandlotExec(ctx, sb, nil, []string{"true"})
+			return sandlotExec(ctx, sb, nil, []string{imageTrue})
 		})
 		if sb != nil {
 			err = errors.Join(err, sb.Close())

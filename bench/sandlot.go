@@ -74,7 +74,7 @@ func (b *bench) sandlotOver(name string, d *bed, rt runtime.Runtime, sb *sandbox
 			if err != nil {
 				return nil, err
 			}
-			return func() { b.check(made.Close()) }, sandlotExec(ctx, made, nil, []string{"true"})
+			return func() { b.check(made.Close()) }, sandlotExec(ctx, made, nil, []string{imageTrue})
 		},
 	}
 }

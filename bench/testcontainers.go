@@ -78,7 +78,7 @@ func (b *bench) testcontainers(ctx context.Context, cli *client.Client, d *bed) 
 			if err != nil {
 				return nil, err
 			}
-			return terminate(made), testcontainersExec(ctx, made, nil, []string{"true"})
+			return terminate(made), testcontainersExec(ctx, made, nil, []string{imageTrue})
 		},
 	}, nil
 }

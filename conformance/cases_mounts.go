@@ -77,6 +77,7 @@ func mountCases() []Case {
 				for _, m := range all {
 					dir := t.Lstat(first, m.Target)
 					t.Equal("owner and mode of "+m.Target, []any{dir.UID, dir.GID, dir.Mode}, []any{12345, 54321, uint32(0o755)})
+					t.True(dir.MTime > 1e9, "the time of "+m.Target, dir.MTime, "that of its making, not of the image's files")
 					t.MustExec(first, runtime.ExecOptions{}, "write", m.Target+"/file", "content")
 				}
 				second := t.Run(runtime.RunOptions{User: "worker", Mounts: []runtime.Mount{named}})

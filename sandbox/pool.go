@@ -185,8 +185,15 @@ func (p *Pool) failed(ctx context.Context, err error) error {
 
 var errDead = errors.New("it does not run")
 
-// look asks the engine whether a sandbox that waited still runs: errDead if not.
+// look says whether a sandbox that waited still runs: errDead if not. An answer from inside it is the better one, takes a fraction of the engine's time,
+// and leaves the way to the first command open. The engine is asked where there is none.
 func (p *Pool) look(ctx context.Context, box *Sandbox) error {
+	inside, cancel := context.WithTimeout(ctx, poolAnswer)
+	_, err := box.Processes(inside)
+	cancel()
+	if err == nil {
+		return nil
+	}
 	c, err := box.Inspect(ctx)
 	if errors.Is(err, runtime.ErrNotFound) || err == nil && c.State != runtime.StateRunning {
 		return errDead

@@ -332,6 +332,49 @@ func TestPoolLookFails(t *testing.T) {
 	})
 }
 
+// An insideRuntime's sandboxes answer from inside.
+type insideRuntime struct {
+	*poolRuntime
+	runtime.Processes
+	asked map[string]int
+	mute  error
+}
+
+func (r *insideRuntime) ListProcesses(_ context.Context, id string, _ runtime.ListProcessesOptions) ([]runtime.Process, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.asked[id]++
+	return nil, r.mute
+}
+
+// TestPoolLooksInside: a sandbox is spoken with before it is handed out the first time, so that the way into it is open; while it answers the engine is not
+// asked, and a sandbox that does not is looked at as others are.
+func TestPoolLooksInside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rt := &insideRuntime{poolRuntime: newPoolRuntime(), asked: map[string]int{}}
+		rt.inspecting = errors.New("the engine is asked")
+		pool, err := sandbox.NewPool(rt, sandbox.PoolOptions{Size: 1, Options: sandbox.Options{Image: "an-image"}})
+		must(t, err)
+		synctest.Wait()
+		rt.set(func() {
+			if rt.asked["box1"] != 1 {
+				t.Errorf("asked %v, want box1 once before it is handed out", rt.asked)
+			}
+		})
+		box, err := pool.Get(t.Context())
+		must(t, err)
+		must(t, box.Close())
+		synctest.Wait()
+		rt.set(func() { rt.mute, rt.inspecting = errors.New("no answer"), nil })
+		rt.setState("box2", runtime.StateExited)
+		if box, err = pool.Get(t.Context()); err != nil || box.ID() != "box3" {
+			t.Errorf("got %v, %v, want box3, as box2 is dead", box, err)
+		}
+		must(t, box.Close())
+		must(t, pool.Close())
+	})
+}
+
 func TestPoolInvalid(t *testing.T) {
 	valid := sandbox.Options{Image: "an-image"}
 	for name, opts := range map[string]sandbox.PoolOptions{

@@ -14,6 +14,8 @@ const (
 	poolTries = 3                // failed starts in a row after which whoever waits is told
 	poolPause = 10 * time.Second // the longest pause between starts that fail, before it is randomized
 	poolCheck = 10 * time.Second // between looks at sandboxes that wait
+	// poolAnswer is what a sandbox gets to answer, before the engine is asked about it. One that is paused does not.
+	poolAnswer = 5 * time.Second
 )
 
 // release takes a sandbox off what the pool answers for.
@@ -54,6 +56,9 @@ func (p *Pool) fill(ctx context.Context) {
 		for pause == nil && p.mayStart(limit) {
 			go func() {
 				box, err := New(ctx, p.rt, p.opts.Options)
+				if err == nil {
+					_ = p.look(ctx, box) // for the way that it opens; Get looks itself
+				}
 				p.started <- started{box, err}
 			}()
 		}

@@ -181,7 +181,7 @@ func (g *generator) notStarted(*model) ExecStep {
 // tries are attempts at what takes a privilege.
 func (g *generator) tries(m *model) ExecStep {
 	return pick(g, run("try", "raw-socket"), run("try", "packet-socket"), run("try", "chown", g.path(m)), run("try", "setuid"), run("try", "chroot"),
-		run("try", "sethostname"), run("try", "settime"), run("try", "mknod"), run("try", "unshare-user"), run("try", "open", g.path(m)),
+		run("try", "sethostname"), run("try", "settime"), run("try", "mknod"), run("try", "open", g.path(m)),
 		run("try", "write", g.path(m)), run("try", "create", g.path(m)), run("try", "remove", g.path(m)), run("try", "write", "/etc/passwd"), run("try", "open", "/proc/kcore"),
 		run("try", "write", "/proc/sys/kernel/hostname"), run("try", "open", "/proc/1/mem"), run("try", "create", "/sys/x"), run("try", "create", "/dev/x"),
 		run("try", "open", "/dev/null"), run("try", "open", "/dev/mem"), run("try", "write", "/.sandlot/guest"), run("try", "create", "/.sandlot/x"), run("try", "create", "/x"),

@@ -16,10 +16,10 @@ import (
 
 // Change changes what request names.
 func Change(welcome link.Welcome, request *wire.ChangeRequest) error {
-	if request.Own && request.Owner == nil {
-		request.Owner = &wire.Owner{UID: welcome.UID, GID: welcome.GID}
-	}
 	switch {
+	case request.Own && len(request.To) == 0 && request.Mode == nil && request.Owner == nil:
+		return named("taking", string(request.Path), own(welcome, request))
+	case request.Own:
 	case len(request.To) > 0 && request.Mode == nil && request.Owner == nil && !request.Follow:
 		return rename(welcome, request.Path, request.To)
 	case len(request.To) == 0 && request.Mode != nil && request.Owner == nil:
@@ -100,6 +100,20 @@ func chown(welcome link.Welcome, request *wire.ChangeRequest, owner wire.Owner) 
 	}
 	defer unix.Close(fd)
 	return unix.Fchownat(fd, "", owner.UID, owner.GID, unix.AT_EMPTY_PATH)
+}
+
+// own makes something the sandbox's user's, as if that one had just made it.
+func own(welcome link.Welcome, request *wire.ChangeRequest) error {
+	fd, _, err := openPath(welcome, request)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if err := unix.Fchownat(fd, "", welcome.UID, welcome.GID, unix.AT_EMPTY_PATH); err != nil {
+		return err
+	}
+	now := unix.Timespec{Nsec: unix.UTIME_NOW}
+	return unix.UtimesNanoAt(unix.AT_FDCWD, magic(fd), []unix.Timespec{now, now}, 0)
 }
 
 // openPath gives a hold on what request names, whatever it is, but for devices.
