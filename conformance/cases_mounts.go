@@ -69,7 +69,7 @@ func mountCases() []Case {
 		},
 		{
 			ID: "mount/volume-owner", Contract: contractMount, Needs: []runtime.Capability{runtime.CapabilityVolumes, runtime.CapabilityOwners},
-			Rule: "The directory of a new volume is the sandbox's user's, whatever the image has there; that of one that is not new is left alone.",
+			Rule: "The directory of a new or empty volume is the user's of the sandbox that starts, whatever the image has there; that of another one is left alone.",
 			Run: func(t *T) {
 				named := runtime.Mount{Type: runtime.MountVolume, Source: t.Volume(), Target: "/new/volume"}
 				all := []runtime.Mount{named, {Type: runtime.MountVolume, Target: "/mnt"}, {Type: runtime.MountVolume, Target: "/home/worker"}}
@@ -78,11 +78,21 @@ func mountCases() []Case {
 					dir := t.Lstat(first, m.Target)
 					t.Equal("owner and mode of "+m.Target, []any{dir.UID, dir.GID, dir.Mode}, []any{12345, 54321, uint32(0o755)})
 					t.True(dir.MTime > 1e9, "the time of "+m.Target, dir.MTime, "that of its making, not of the image's files")
+				}
+				t.stop(first, runtime.StopOptions{})
+				t.start(first)
+				for _, m := range all {
 					t.MustExec(first, runtime.ExecOptions{}, "write", m.Target+"/file", "content")
 				}
+				owner := func(id string) []int {
+					dir := t.Lstat(id, named.Target)
+					return []int{dir.UID, dir.GID}
+				}
 				second := t.Run(runtime.RunOptions{User: "worker", Mounts: []runtime.Mount{named}})
-				dir := t.Lstat(second, named.Target)
-				t.Equal("the owner in the next sandbox", []any{dir.UID, dir.GID}, []any{12345, 54321})
+				t.Equal("the owner in the next sandbox", owner(second), []int{12345, 54321})
+				t.MustExec(first, runtime.ExecOptions{}, "remove", named.Target+"/file")
+				third := t.Run(runtime.RunOptions{User: "worker", Mounts: []runtime.Mount{named}})
+				t.Equal("the owner in the next one, when it is empty again", owner(third), []int{workerID, workerID})
 			},
 		},
 		{

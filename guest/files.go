@@ -48,9 +48,10 @@ func changeRequest(path string, change runtime.FileChange, opts runtime.ChangeFi
 	return nil, &runtime.Error{Kind: runtime.ErrUnsupported, Message: fmt.Sprintf("a change of the type %T", change)}
 }
 
-// Own makes the sandbox's user the owner of what is at path, following a link, over ch, which it closes. The guest must run as root with every capability.
-func Own(ctx context.Context, ch Channel, path string) error {
-	c := &call{ch: ch, request: wire.Request{Change: &wire.ChangeRequest{Path: []byte(path), Follow: true, Own: true}}}
+// Own makes the sandbox's user the owner of the directory at path, following a link, or only if it is empty, over ch, which it closes. The guest must run as
+// root with every capability.
+func Own(ctx context.Context, ch Channel, path string, ifEmpty bool) error {
+	c := &call{ch: ch, request: wire.Request{Change: &wire.ChangeRequest{Path: []byte(path), Follow: true, Own: true, Empty: ifEmpty}}}
 	return archiveError(ctx, c.run(ctx), nil, "")
 }
 

@@ -92,8 +92,9 @@ type MountType string
 // The kinds of mounts.
 const (
 	// MountVolume is a named volume of the engine, made if missing and not removed with the sandbox. A volume that is made gets a copy of what the image has at
-	// its target, if anything; its own directory belongs to the sandbox's user, where the runtime has [CapabilityOwners]. One that is there is left as it is. One
-	// that is missing and that the sandbox mounts nowhere but read-only, so that it would stay empty, is [ErrNotFound].
+	// its target, if anything; one that is there gets nothing, were it empty. When a sandbox starts, the directory of a volume that is new, or empty, is its user's,
+	// where it is mounted writable and the runtime has [CapabilityOwners]. One that is missing and that the sandbox mounts nowhere but read-only, so that it
+	// would stay empty, is [ErrNotFound].
 	MountVolume MountType = "volume"
 	// MountBind is a file or directory of the engine's host, which must exist, else ErrInvalid.
 	MountBind MountType = "bind"

@@ -41,7 +41,7 @@ func steady(argv []string, out string) string {
 				f := &(*all)[i]
 				f.Inode = 0
 				if isOfHost(f.Path) {
-					f.UID, f.GID = 0, 0
+					f.UID, f.GID, f.MTime = 0, 0, -1
 				}
 				if f.Type == "dir" { // file systems count these in ways of their own
 					f.Size, f.Links = 0, 0

@@ -81,7 +81,7 @@ func readTar(f *facts, r io.Reader) {
 			continue
 		}
 		if isOfHost(name) {
-			h.Uid, h.Gid = 0, 0
+			h.Uid, h.Gid, h.ModTime = 0, 0, time.Unix(0, 0)
 		}
 		what := fmt.Sprintf("type %c, mode %#o, owner %d:%d, time %s", h.Typeflag, h.Mode, h.Uid, h.Gid, moment(h.ModTime.Unix()))
 		if h.Linkname != "" {

@@ -126,7 +126,10 @@ start_podman_root() { # NAME ROOT NUMBER
  "created": "2026-01-01T00:00:00Z", "subnets": [{"subnet": "10.90.$number.0/24", "gateway": "10.90.$number.1"}],
  "ipv6_enabled": false, "internal": false, "dns_enabled": false, "ipam_options": {"driver": "host-local"}}
 C
-  containers_conf "$data/containers.conf" "default_network = \"tests\"${root:+$'\n'firewall_driver = \"iptables\"}"
+  # Two netavarks that change the same firewall at once fail. The newest has its own, an nftables table.
+  local firewall=iptables
+  [[ $name != podman58-root ]] || firewall=nftables
+  containers_conf "$data/containers.conf" "default_network = \"tests\"${root:+$'\n'firewall_driver = \"$firewall\"}"
   spawn "$name" "$root" env -i PATH=$CLEAN_PATH HOME=/root CONTAINERS_CONF="$data/containers.conf" \
     podman --root "$data/storage" --network-config-dir "$data/networks" system service -t 0 "unix://$RUN/$name/api.sock"
 }

@@ -14,6 +14,7 @@ type ChangeRequest struct {
 	Mode   *uint32 // as the system has it
 	Owner  *Owner
 	Own    bool // the sandbox's user becomes the owner
+	Empty  bool // with Own: only of a directory that has nothing in it
 }
 
 // Fields is for the codec.
@@ -30,6 +31,7 @@ func (r *ChangeRequest) Fields(c *Codec) {
 	}
 	Optional(c, &r.Owner)
 	c.Bool(&r.Own)
+	c.Bool(&r.Empty)
 }
 
 // Owner is a user and a group; -1: the one that is.

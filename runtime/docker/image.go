@@ -67,17 +67,20 @@ func (a *api) Build(ctx context.Context, buildContext io.ReadSeeker, opts runtim
 	return imageID, nil
 }
 
+// noStage is what the daemon says of a Dockerfile without FROM.
+const noStage = "no build stage in current context"
+
 func buildError(err error, log string, opts runtime.BuildOptions) error {
 	var failed *streamError
 	inStream := errors.As(err, &failed)
 	switch {
-	case opts.Target != "" && says(err, "failed to reach build target", "target stage"):
+	case opts.Target != "" && says(err, "failed to reach build target", "target stage", noStage):
 		return as(err, runtime.ErrInvalid, "name a stage of the Dockerfile")
 	case inStream && errors.Is(err, io.ErrUnexpectedEOF):
 		return &runtime.Error{Kind: runtime.ErrConnectionLost, Message: "the daemon ended the build's log early", Log: log, Err: err}
 	case inStream, cerrdefs.IsNotFound(err):
 		return &runtime.Error{Kind: runtime.ErrBuildFailed, Message: words(err), Log: log}
-	case says(err, "dockerfile parse error", "cannot be empty", "file with no instructions"):
+	case says(err, "dockerfile parse error", "cannot be empty", "file with no instructions", noStage):
 		return &runtime.Error{Kind: runtime.ErrBuildFailed, Message: words(err), Log: words(err), Hint: "mend the Dockerfile"}
 	}
 	return translate(err)

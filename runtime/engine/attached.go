@@ -70,7 +70,7 @@ func (e *engine) launchAgain(ctx context.Context, c runtime.Container) error {
 	if _, err := e.settle(ctx, c.ID, stream, carries); err != nil {
 		return err
 	}
-	return e.uncover(ctx, c.ID, c.Mounts)
+	return e.furnish(ctx, c, c.Mounts, nil)
 }
 
 // openOver opens a session over a stream that is there already.

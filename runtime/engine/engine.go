@@ -68,7 +68,7 @@ type guestSide struct {
 	put     func(context.Context, guest.Channel, string, io.Reader, runtime.PutArchiveOptions) (runtime.PutArchiveResult, error)
 	get     func(context.Context, guest.Channel, string, io.Writer, runtime.GetArchiveOptions) (runtime.GetArchiveResult, error)
 	change  func(context.Context, guest.Channel, string, runtime.FileChange, runtime.ChangeFileOptions) (runtime.ChangeFileResult, error)
-	own     func(context.Context, guest.Channel, string) error
+	own     func(ctx context.Context, ch guest.Channel, path string, ifEmpty bool) error
 	watch   func(context.Context, guest.Channel, string, func(runtime.FileEvent) error, runtime.WatchFilesOptions) (runtime.WatchFilesResult, error)
 	session func(context.Context, guest.Channel, func(context.Context) error) (*guest.Session, error)
 }

@@ -61,7 +61,7 @@ func (e *engine) Run(ctx context.Context, image string, opts runtime.RunOptions)
 		e.know(id, spec.Labels)
 		c, err := e.startNew(ctx, id, spec, delivery)
 		if err == nil {
-			err = e.furnish(ctx, c, spec, newVolumes, info.Capabilities)
+			err = e.furnish(ctx, c, spec.Mounts, newVolumes)
 		}
 		if err == nil && opts.WorkingDir != "" {
 			err = e.makeDir(ctx, id, path.Clean(opts.WorkingDir), spec.Mounts)
@@ -106,12 +106,12 @@ func (e *engine) startNew(ctx context.Context, id string, spec Spec, d *delivery
 	return e.settle(ctx, id, stream, spec.Labels[labelCarrier] == "1")
 }
 
-// furnish gives what is mounted into a new sandbox the owners and modes of the contract.
-func (e *engine) furnish(ctx context.Context, c runtime.Container, spec Spec, newVolumes []string, caps runtime.Capabilities) error {
-	if err := e.uncover(ctx, c.ID, spec.Mounts); err != nil {
+// furnish gives what is mounted into a sandbox that has just been started the owners and modes of the contract.
+func (e *engine) furnish(ctx context.Context, c runtime.Container, mounts []runtime.Mount, newVolumes []string) error {
+	if err := e.uncover(ctx, c.ID, mounts); err != nil {
 		return err
 	}
-	return e.ownVolumes(ctx, c, newVolumes, caps)
+	return e.ownVolumes(ctx, c, newVolumes)
 }
 
 // running sees to it that a sandbox that was started did not end at once.

@@ -8,11 +8,15 @@ import (
 	"github.com/sandlot-dev/sandlot/runtime"
 )
 
-// newVolumes gives the targets of those named volumes that the engine will make with the sandbox, and has nothing of the image copied into the others.
+// newVolumes gives the targets of those volumes that the engine will make with the sandbox, and has nothing of the image copied into the others.
 func (e *engine) newVolumes(ctx context.Context, spec *Spec) ([]string, error) {
 	var targets, made []string
 	for _, m := range spec.Mounts {
-		if m.Type != runtime.MountVolume || m.Source == "" {
+		if m.Type != runtime.MountVolume {
+			continue
+		}
+		if m.Source == "" {
+			targets = append(targets, m.Target)
 			continue
 		}
 		there, err := e.api.VolumeExists(ctx, m.Source)
@@ -37,19 +41,20 @@ func writable(mounts []runtime.Mount, volume string) bool {
 	return slices.ContainsFunc(mounts, func(m runtime.Mount) bool { return m.Type == runtime.MountVolume && m.Source == volume && !m.ReadOnly })
 }
 
-// ownVolumes gives a new sandbox's new volumes to its user, which engines leave to root or to the owner of what the image has there. Those
-// without a name, the image's among them, are as new as the sandbox.
-func (e *engine) ownVolumes(ctx context.Context, c runtime.Container, targets []string, caps runtime.Capabilities) error {
-	if !caps.Has(runtime.CapabilityOwners) {
-		return nil
+// ownVolumes gives a sandbox that has just been started its new volumes, and those that are empty. Engines give some of them to the sandbox's user, at
+// the first start or at each, some to root, and some to the owner of what the image has there.
+func (e *engine) ownVolumes(ctx context.Context, c runtime.Container, created []string) error {
+	info, err := e.info(ctx)
+	if err != nil || !info.Capabilities.Has(runtime.CapabilityOwners) {
+		return err
 	}
 	for _, m := range c.Mounts {
-		if m.Type == runtime.MountVolume && m.Source == "" && !m.ReadOnly {
-			targets = append(targets, m.Target)
+		if m.Type != runtime.MountVolume || m.ReadOnly {
+			continue
 		}
-	}
-	for _, target := range targets {
-		if _, err := overFiles(ctx, e, c.ID, func(ch guest.Channel) (struct{}, error) { return struct{}{}, e.guest.own(ctx, ch, target) }); err != nil {
+		if _, err := overFiles(ctx, e, c.ID, func(ch guest.Channel) (struct{}, error) {
+			return struct{}{}, e.guest.own(ctx, ch, m.Target, !slices.Contains(created, m.Target))
+		}); err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/sandlot-dev/sandlot/runtime"
@@ -19,10 +20,8 @@ const logTail = 4 << 10
 // The last line of a build that succeeded.
 var builtID = regexp.MustCompile(`^(sha256:)?[0-9a-f]{64}\n?$`)
 
-// badBuild are words of builds that could not begin, because of what the caller gave.
-var badBuild = []string{
-	"was not found in the provided dockerfile", // the target
-}
+// noTarget are words of builds whose target there is not. The other is of a Dockerfile that has no stage at all.
+var noTarget = []string{"was not found in the provided dockerfile", "requires a from instruction"}
 
 // killedStep is what Podman before 4.6 says when it has killed a step by itself: it asks the kernel to end the step with the thread that started
 // it, and threads of a busy service end (https://github.com/containers/podman/issues/17918). A step that ran out of memory reads otherwise.
@@ -80,14 +79,14 @@ func (a *api) buildOnce(ctx context.Context, buildContext io.Reader, opts runtim
 		header: http.Header{"Content-Type": {"application/x-tar"}}, body: buildContext,
 	})
 	if err != nil {
-		return "", failure(err, runtime.ErrInvalid, badBuild...)
+		return "", failure(err, runtime.ErrInvalid, noTarget...)
 	}
 	defer resp.Body.Close()
-	return a.follow(ctx, resp.Body, opts.Log)
+	return a.follow(ctx, resp.Body, opts.Log, opts.Target)
 }
 
 // follow reads a build's log to its end, which is an image's id or an error.
-func (a *api) follow(ctx context.Context, body io.Reader, log io.Writer) (string, error) {
+func (a *api) follow(ctx context.Context, body io.Reader, log io.Writer, target string) (string, error) {
 	var tail []byte
 	last := ""
 	decoder := json.NewDecoder(body)
@@ -101,7 +100,7 @@ func (a *api) follow(ctx context.Context, body io.Reader, log io.Writer) (string
 			return "", streamFailure(ctx, err)
 		}
 		if line.Error != "" {
-			return "", buildFailure(strings.TrimSpace(line.Error), string(tail))
+			return "", buildFailure(strings.TrimSpace(line.Error), string(tail), target)
 		}
 		if line.Stream == "" {
 			continue
@@ -121,19 +120,14 @@ func logFailure(err error) error {
 	return &runtime.Error{Message: "the build's log could not be written", Err: err}
 }
 
-// buildFailure tells a build that could not begin from one that failed on the way, whose log has a step.
-func buildFailure(message, log string) error {
+// buildFailure tells a build that could not begin, because of what the caller gave, from one that failed on the way, whose log has a step.
+func buildFailure(message, log, target string) error {
+	if words := strings.ToLower(message); target != "" && !strings.Contains(log, "STEP ") && slices.ContainsFunc(noTarget, func(text string) bool { return strings.Contains(words, text) }) {
+		return &runtime.Error{Kind: runtime.ErrInvalid, Message: message, Hint: "name a stage of the Dockerfile"}
+	}
 	e := &runtime.Error{Kind: runtime.ErrBuildFailed, Message: message, Log: log}
 	if log == "" {
 		e.Log = message // which is all that Podman says of a Dockerfile that it does not understand
-	}
-	if !strings.Contains(log, "STEP ") {
-		words := strings.ToLower(message)
-		for _, text := range badBuild {
-			if strings.Contains(words, text) {
-				e.Kind = runtime.ErrInvalid
-			}
-		}
 	}
 	return e
 }

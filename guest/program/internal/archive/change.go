@@ -5,6 +5,7 @@ package archive
 import (
 	"fmt"
 	"math"
+	"os"
 	"path"
 	"strings"
 
@@ -109,6 +110,11 @@ func own(welcome link.Welcome, request *wire.ChangeRequest) error {
 		return err
 	}
 	defer unix.Close(fd)
+	if request.Empty {
+		if names, err := os.ReadDir(magic(fd)); err != nil || len(names) > 0 {
+			return err
+		}
+	}
 	if err := unix.Fchownat(fd, "", welcome.UID, welcome.GID, unix.AT_EMPTY_PATH); err != nil {
 		return err
 	}
