@@ -82,6 +82,7 @@ func mountCases() []Case {
 				t.stop(first, runtime.StopOptions{})
 				t.start(first)
 				for _, m := range all {
+					t.Equal("the mode of "+m.Target+" after a restart", t.Lstat(first, m.Target).Mode, uint32(0o755))
 					t.MustExec(first, runtime.ExecOptions{}, "write", m.Target+"/file", "content")
 				}
 				owner := func(id string) []int {

@@ -105,7 +105,7 @@ func chown(welcome link.Welcome, request *wire.ChangeRequest, owner wire.Owner) 
 
 // own makes something the sandbox's user's, as if that one had just made it.
 func own(welcome link.Welcome, request *wire.ChangeRequest) error {
-	fd, _, err := openPath(welcome, request)
+	fd, st, err := openPath(welcome, request)
 	if err != nil {
 		return err
 	}
@@ -117,6 +117,12 @@ func own(welcome link.Welcome, request *wire.ChangeRequest) error {
 	}
 	if err := unix.Fchownat(fd, "", welcome.UID, welcome.GID, unix.AT_EMPTY_PATH); err != nil {
 		return err
+	}
+	// Where only its owner may write, the sticky bit means nothing: crun makes mount points with it, whose mode Podman 5 gives to an empty volume at the next start.
+	if st.Mode&unix.S_ISVTX != 0 && st.Mode&0o022 == 0 {
+		if err := unix.Chmod(magic(fd), st.Mode&0o777); err != nil {
+			return err
+		}
 	}
 	now := unix.Timespec{Nsec: unix.UTIME_NOW}
 	return unix.UtimesNanoAt(unix.AT_FDCWD, magic(fd), []unix.Timespec{now, now}, 0)
