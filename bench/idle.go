@@ -37,7 +37,7 @@ func measureIdle(ctx context.Context, b *bench) error {
 // idle is what each of so many sandboxes takes: in the sandbox, in the owner, on the machine.
 func (b *bench) idle(ctx context.Context, d *bed, count int) ([]float64, error) {
 	b.say("%d idle sandboxes on %s", count, d.name)
-	o, err := b.newOwner(ctx, d, "plain")
+	o, err := b.newOwner(ctx, d, plain)
 	if err != nil {
 		return nil, err
 	}

@@ -112,9 +112,9 @@ func ownAll(args []string) error {
 	if err != nil {
 		return err
 	}
-	opts, can := kinds(args[3])
-	if !can {
-		return errors.New("no such kind: " + args[3])
+	opts, err := kinds(args[3])
+	if err != nil {
+		return err
 	}
 	opts.Build = build
 	opts.Env = []string{tokenVar + "=" + args[2]}
@@ -140,30 +140,32 @@ func ownAll(args []string) error {
 	}
 }
 
-// lease is what the sandboxes of the kind have.
-const lease = 10 * time.Second
+// attached and plain are ways to own sandboxes. A duration is a third: their lease.
+const (
+	attached = "attached"
+	plain    = "plain"
+)
 
-// kinds are the ways to own sandboxes.
-func kinds(kind string) (sandbox.Options, bool) {
+func kinds(kind string) (sandbox.Options, error) {
 	switch kind {
-	case "plain":
-		return sandbox.Options{}, true
-	case "attached":
-		return sandbox.Options{RunOptions: runtime.RunOptions{Attached: true}}, true
-	case "leased":
-		return sandbox.Options{Lease: lease}, true
+	case plain:
+		return sandbox.Options{}, nil
+	case attached:
+		return sandbox.Options{RunOptions: runtime.RunOptions{Attached: true}}, nil
 	}
-	return sandbox.Options{}, false
+	lease, err := time.ParseDuration(kind)
+	return sandbox.Options{Lease: lease}, err
 }
 
 // measureOwner kills owners and waits until nothing of theirs is left. Of a leased sandbox the container is, until Sandlot's gc removes it.
 func measureOwner(ctx context.Context, b *bench) error {
 	count := pick(b, 50, 2)
-	for _, k := range []struct{ kind, title string }{
-		{"attached", fmt.Sprintf("From the owner's SIGKILL until nothing is left of its %d attached sandboxes", count)},
-		{"leased", fmt.Sprintf("From the owner's SIGKILL until nothing runs of its %d sandboxes with a lease of %v", count, lease)},
+	lease := pick(b, 10*time.Second, time.Second)
+	for _, k := range []struct{ id, kind, title string }{
+		{attached, attached, fmt.Sprintf("From the owner's SIGKILL until nothing is left of its %d attached sandboxes", count)},
+		{"leased", lease.String(), fmt.Sprintf("From the owner's SIGKILL until nothing runs of its %d sandboxes with a lease of %v", count, lease)},
 	} {
-		m := b.measurement("owner", "owner/"+k.kind, k.title, report.Seconds)
+		m := b.measurement("owner", "owner/"+k.id, k.title, report.Seconds)
 		err := b.compare(ctx, b.count(3), b.with(isSandlot), func(ctx context.Context, c *contender) ([]report.Samples, error) {
 			took, err := b.orphans(ctx, b.bedOf(c), k.kind, count)
 			return one(took), err
@@ -191,7 +193,7 @@ func (b *bench) orphans(ctx context.Context, d *bed, kind string, count int) (fl
 	return timed(func() error {
 		o.kill()
 		for {
-			left, err := o.left(ctx, kind == "attached")
+			left, err := o.left(ctx, kind == attached)
 			if err != nil || left == "" {
 				return err
 			}

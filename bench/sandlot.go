@@ -28,6 +28,11 @@ func (b *bench) sandlot(ctx context.Context, d *bed) ([]*contender, error) {
 	return []*contender{
 		b.sandlotOver(mainSandlot, d, d.rt, d.sb),
 		b.sandlotOver("Sandlot, sessions=off", d, plain, sb),
+		{name: "Sandlot, attached", engine: d.name, create: func(ctx context.Context) (func(), error) {
+			opts := d.options(b.token)
+			opts.Attached = true
+			return createSandlot(ctx, b, d.rt, opts)
+		}},
 	}, nil
 }
 
@@ -70,13 +75,17 @@ func (b *bench) sandlotOver(name string, d *bed, rt runtime.Runtime, sb *sandbox
 			return errors.Join(err, f.Close())
 		},
 		create: func(ctx context.Context) (func(), error) {
-			made, err := sandbox.New(ctx, rt, d.options(b.token))
-			if err != nil {
-				return nil, err
-			}
-			return func() { b.check(made.Close()) }, sandlotExec(ctx, made, nil, []string{imageTrue})
+			return createSandlot(ctx, b, rt, d.options(b.token))
 		},
 	}
+}
+
+func createSandlot(ctx context.Context, b *bench, rt runtime.Runtime, opts sandbox.Options) (remove func(), err error) {
+	made, err := sandbox.New(ctx, rt, opts)
+	if err != nil {
+		return nil, err
+	}
+	return func() { b.check(made.Close()) }, sandlotExec(ctx, made, nil, []string{imageTrue})
 }
 
 func sandlotExec(ctx context.Context, sb *sandbox.Sandbox, stdout io.Writer, argv []string) error {
