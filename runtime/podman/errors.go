@@ -13,6 +13,9 @@ import (
 	"github.com/sandlot-dev/sandlot/runtime/engine"
 )
 
+// noKeyring is what crun says where a user has as many keyrings as the kernel allows: each container takes one.
+const noKeyring = "create keyring"
+
 // phrases tell what an error is by Podman's words, the first match counting. Podman answers 500 for most of what goes wrong, and
 // the status of one mistake changes between versions; the words hardly do.
 var phrases = []struct {
@@ -46,6 +49,7 @@ var phrases = []struct {
 	{"cannot assign requested address", runtime.ErrInvalid},
 	{"memory limit could be too low", runtime.ErrInvalid},
 	{"memory limit too low", runtime.ErrInvalid},
+	{noKeyring, runtime.ErrUnavailable},
 	{"no space left on device", runtime.ErrNoSpace},
 	{"read-only file system", runtime.ErrReadOnly},
 	{"invalid argument", runtime.ErrInvalid},
@@ -74,6 +78,9 @@ func failure(err error, missing error, invalid ...string) error {
 	}
 	if e.Kind == runtime.ErrNotRunning && strings.Contains(status.Message, "is paused") {
 		e.Hint = engine.HintPaused
+	}
+	if e.Kind == runtime.ErrUnavailable && strings.Contains(status.Message, noKeyring) {
+		e.Hint = "remove sandboxes, or raise kernel.keys.maxkeys, by default 200: the kernel lets a user have no more keyrings, and each sandbox takes one"
 	}
 	return e
 }

@@ -43,6 +43,7 @@ func TestKinds(t *testing.T) {
 		{500, `"CAP_NONSENSE": unknown capability`, nil, runtime.ErrInvalid},
 		{409, "volume data is being used by the following container(s): 12: volume is being used", nil, runtime.ErrInUse},
 		{409, "image used by 12: image is in use by a container", nil, runtime.ErrInUse},
+		{500, "crun: create keyring `12`: Disk quota exceeded: OCI runtime error", nil, runtime.ErrUnavailable},
 		{500, "mkdir /x: no space left on device", nil, runtime.ErrNoSpace},
 		{404, "Not Found", runtime.ErrImageNotFound, runtime.ErrImageNotFound},
 		{400, "something", nil, runtime.ErrInvalid},
@@ -56,6 +57,9 @@ func TestKinds(t *testing.T) {
 			t.Errorf("%d %q is %v, want kind %v", c.status, c.message, err, c.kind)
 		}
 		if paused := strings.Contains(c.message, "is paused"); paused != (e.Hint == engine.HintPaused) {
+			t.Errorf("%d %q: the hint is %q", c.status, c.message, e.Hint)
+		}
+		if keyring := strings.Contains(c.message, "keyring"); keyring != strings.Contains(e.Hint, "kernel.keys.maxkeys") {
 			t.Errorf("%d %q: the hint is %q", c.status, c.message, e.Hint)
 		}
 		if user := strings.Contains(c.message, "find user"); user != (e.Hint == engine.HintUser) {
