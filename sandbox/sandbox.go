@@ -3,6 +3,7 @@ package sandbox
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"sync"
 	"time"
@@ -87,6 +88,12 @@ func runImage(ctx context.Context, rt runtime.Runtime, opts Options) (runtime.Ru
 		missing.Message = "the engine does not have the image, and it could not be pulled"
 		if own.Message != "" {
 			missing.Message += ": " + own.Message
+		}
+		if own.Kind == runtime.ErrUnavailable { // no registry has answered, and the image is missing all the same
+			missing.Kind, missing.Err = runtime.ErrImageNotFound, own.Kind
+			if own.Err != nil {
+				missing.Err = fmt.Errorf("%w: %w", own.Kind, own.Err)
+			}
 		}
 		err = &missing
 	}

@@ -92,6 +92,23 @@ func TestNewImage(t *testing.T) {
 	}
 }
 
+// offline is a puller whose registry does not answer.
+type offline struct{ *fake }
+
+func (offline) Pull(context.Context, string, runtime.PullOptions) (runtime.PullResult, error) {
+	return runtime.PullResult{}, &runtime.Error{Op: "pull", ID: "none", Kind: runtime.ErrUnavailable, Message: "no route"}
+}
+
+// TestNewOffline: an image that is missing is, also where no registry can be asked; with PullAlways it may be there.
+func TestNewOffline(t *testing.T) {
+	for policy, isMissing := range map[sandbox.PullPolicy]bool{sandbox.PullMissing: true, sandbox.PullAlways: false} {
+		_, err := sandbox.New(t.Context(), offline{newFake()}, sandbox.Options{Image: "none", Pull: policy})
+		if !errors.Is(err, runtime.ErrUnavailable) || errors.Is(err, runtime.ErrImageNotFound) != isMissing || !strings.Contains(err.Error(), "no route") {
+			t.Errorf("%s: %v", policy, err)
+		}
+	}
+}
+
 func TestCloseOnce(t *testing.T) {
 	f, box := newBox(t)
 	var wg sync.WaitGroup
