@@ -13,7 +13,7 @@ import (
 // measureExec runs true, one at a time and several at once.
 func measureExec(ctx context.Context, b *bench) error {
 	type load struct{ atOnce, perTurn, rounds int }
-	for _, l := range pick(b, []load{{1, 8, 40}, {8, 16, 10}, {64, 64, 8}}, []load{{1, 2, 1}, {4, 4, 1}}) {
+	for _, l := range pick(b, []load{{1, 8, 40}, {8, 16, 8}, {64, 64, 6}}, []load{{1, 2, 1}, {4, 4, 1}}) {
 		id, title := "exec/"+strconv.Itoa(l.atOnce), "`true`, one at a time"
 		if l.atOnce > 1 {
 			title = fmt.Sprintf("`true`, %d at once: time of each", l.atOnce)

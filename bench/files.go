@@ -31,8 +31,8 @@ func measureFiles(ctx context.Context, b *bench) error {
 	many := pick(b, 10_000, 200)
 	loads := []load{
 		{id: "1MiB", title: "a file of 1 MiB", files: 1, bytes: 1 << 20, rounds: 20},
-		{id: "100MiB", title: "a file of " + sizeName(pick[int64](b, 100<<20, 4<<20)), files: 1, bytes: pick[int64](b, 100<<20, 4<<20), rounds: 8},
-		{id: "many", title: fmt.Sprintf("%d files of 1 KiB in %d directories", many, many/100), files: many, bytes: int64(many) << 10, rounds: 4},
+		{id: "100MiB", title: "a file of " + sizeName(pick[int64](b, 100<<20, 4<<20)), files: 1, bytes: pick[int64](b, 100<<20, 4<<20), rounds: 7},
+		{id: "many", title: fmt.Sprintf("%d files of 1 KiB in %d directories", many, many/100), files: many, bytes: int64(many) << 10, rounds: 3},
 	}
 	for _, l := range loads {
 		l.host = filepath.Join(dir, l.id)

@@ -12,7 +12,7 @@ import (
 func measureStdout(ctx context.Context, b *bench) error {
 	size := pick[int64](b, 1<<30, 16<<20)
 	m := b.measurement("stdout", "stdout", sizeName(size)+" of output", report.BytesPerSecond)
-	return b.compare(ctx, b.count(5), b.with(func(c *contender) bool { return c.exec != nil }),
+	return b.compare(ctx, b.count(4), b.with(func(c *contender) bool { return c.exec != nil }),
 		func(ctx context.Context, c *contender) ([]report.Samples, error) {
 			if c.stdoutReason != "" {
 				return nil, cannot(c.stdoutReason)
