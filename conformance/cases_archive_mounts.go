@@ -79,7 +79,9 @@ func putMountCases() []Case {
 			ID: "archive/put/volume-read-only", Contract: contractPutOptions, Needs: []runtime.Capability{volumes},
 			Rule: "A volume that is mounted read-only is ErrReadOnly.",
 			Run: func(t *T) {
-				m := runtime.Mount{Type: runtime.MountVolume, Source: t.Volume(), Target: "/mnt/volume", ReadOnly: true}
+				m := runtime.Mount{Type: runtime.MountVolume, Source: t.Volume(), Target: "/mnt/volume"}
+				t.Run(runtime.RunOptions{Mounts: []runtime.Mount{m}}) // which makes it
+				m.ReadOnly = true
 				id := t.Run(runtime.RunOptions{Mounts: []runtime.Mount{m}})
 				_, err := t.Put(id, "/mnt/volume", runtime.PutArchiveOptions{}, fileEntry("f", "x"))
 				t.ErrorIs("put", err, runtime.ErrReadOnly)

@@ -85,7 +85,8 @@ func (g *generator) mounts(o *RunOptions) {
 	mounts := some(g, 3,
 		runtime.Mount{Type: runtime.MountTmpfs, Target: "/mnt/tmp", SizeBytes: pick[int64](g, 0, 1<<20, 65536), Mode: pick[uint32](g, 0, 0o700, 0o755, 0o1777, 0o1)},
 		runtime.Mount{Type: runtime.MountTmpfs, Target: pick(g, "/tmp", "/work", "/new/place", "/run", "/mnt/slash/", "/dev/shm")},
-		runtime.Mount{Type: runtime.MountTmpfs, Target: "/new/empty", ReadOnly: true}, // over a directory of the image it may have that one's mode
+		// It may have the mode of what it covers, which from the second start on is what the engine has made for it.
+		runtime.Mount{Type: runtime.MountTmpfs, Target: "/new/empty", ReadOnly: true, Mode: 0o755},
 		runtime.Mount{Type: runtime.MountVolume, Source: pick(g, "$v1", "$v2", ""), Target: "/mnt/vol", ReadOnly: g.chance(0.1)},
 		runtime.Mount{Type: runtime.MountVolume, Source: pick(g, "$v1", "$v2", ""), Target: pick(g, "/home/worker", "/new/deep/volume", "/home", "/mnt/other")},
 		runtime.Mount{Type: runtime.MountBind, Source: "/srv", Target: "/mnt/" + ofHost, ReadOnly: true}, // there everywhere, and small

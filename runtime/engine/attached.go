@@ -45,6 +45,7 @@ func (e *engine) settle(ctx context.Context, id string, stream *Stream, carries 
 
 func (e *engine) comesUp(ctx context.Context, id string, stream *Stream, carries bool) (runtime.Container, error) {
 	if carries {
+		stream.endsWithWords = true // the first process's, that it carries no session any more
 		if err := e.openOver(ctx, e.sessions.get(sessionKey{id: id}), stream); err != nil {
 			return runtime.Container{}, err
 		}

@@ -23,6 +23,9 @@ type Stream struct {
 	// ExecID is what API.ExecState wants.
 	ExecID string
 
+	// endsWithWords has what is said on stderr be the end, once Read has come to it.
+	endsWithWords bool
+
 	conn io.WriteCloser // with CloseWrite, where it can be closed by half
 	r    io.Reader
 	left uint32 // of the stdout frame that is being read
@@ -82,6 +85,9 @@ func (s *Stream) nextFrame() error {
 		err := s.keepStderr(int64(length))
 		if err == nil && kind == 3 { // the engine itself failed
 			err = errors.New(s.Stderr())
+		}
+		if err == nil && s.endsWithWords {
+			err = io.EOF
 		}
 		return err
 	}

@@ -38,6 +38,12 @@ func (k *keeper) takeCarrier(o Options) error {
 	}
 	out.Close()
 	if !o.Attached {
+		go func() {
+			// Engines keep the connection for as long as we live, whoever writes to it: the host hears of the end from us, who say nothing else.
+			if err := waitAny(ends); err == nil {
+				fmt.Fprintln(os.Stderr, "sandlot guest: the session over the standard streams has ended")
+			}
+		}()
 		return in.Close()
 	}
 	// Nothing of it is read here. That its other end has gone shows nevertheless, also where a command has stopped the session.
@@ -95,10 +101,15 @@ func (k *keeper) startSession(args []string) (life *os.File, err error) {
 }
 
 func (k *keeper) forkSession(args []string, life *os.File) error {
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0) // the standard error is ours
+	if err != nil {
+		return err
+	}
+	defer null.Close()
 	// Commands are not to have the signal blocked. For as long as it takes to fork, one that comes is lost.
 	if err := self.Unblocked(stopSignal, func() (err error) {
 		pid, err := syscall.ForkExec("/proc/self/exe", args, &syscall.ProcAttr{
-			Env: os.Environ(), Files: []uintptr{0, 1, 2, life.Fd()}, Sys: &syscall.SysProcAttr{Setsid: true},
+			Env: os.Environ(), Files: []uintptr{0, 1, null.Fd(), life.Fd()}, Sys: &syscall.SysProcAttr{Setsid: true},
 		})
 		k.carried.PID = pid
 		return err
