@@ -56,6 +56,14 @@ func TestStreamRead(t *testing.T) {
 	}
 }
 
+func TestStreamEndsWithWords(t *testing.T) {
+	s := NewStream(nil, strings.NewReader(frame(1, "out")+frame(2, "it is over")+frame(1, "more")), "")
+	s.endsWithWords = true
+	if got, err := io.ReadAll(s); string(got) != "out" || err != nil || s.Stderr() != "it is over" {
+		t.Errorf("got %q, %v, the words %q", got, err, s.Stderr())
+	}
+}
+
 func TestStreamKeepsTheBeginningOfStdout(t *testing.T) {
 	s := NewStream(nil, strings.NewReader(frame(1, strings.Repeat("a", stdoutHead-1))+frame(1, "bc")), "")
 	if _, err := io.Copy(io.Discard, s); err != nil {
