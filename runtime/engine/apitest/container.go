@@ -304,8 +304,16 @@ func testVolumes(t *testing.T, a *driver, image string) {
 	mount := func(readOnly bool) []runtime.Mount {
 		return []runtime.Mount{{Type: runtime.MountVolume, Source: name, Target: guest.Dir, ReadOnly: readOnly}}
 	}
-	filler := create(t, a, engine.Spec{Image: image, User: "0", Mounts: mount(false)})
-	user := create(t, a, engine.Spec{Image: image, User: "alice", Mounts: mount(true)})
+	exists := func(want bool) {
+		t.Helper()
+		if got, err := a.VolumeExists(ctx, name); got != want || err != nil {
+			t.Errorf("the volume exists: %v, %v, want %v", got, err, want)
+		}
+	}
+	exists(false)
+	filler := create(t, a, engine.Spec{Image: image, User: "0", Mounts: mount(false), NoCopy: []string{guest.Dir}})
+	user := create(t, a, engine.Spec{Image: image, User: "alice", Mounts: mount(true), NoCopy: []string{guest.Dir}})
+	exists(true)
 	file := guest.Dir + "/file"
 	if there, err := a.Exists(ctx, user, file); there || err != nil {
 		t.Fatalf("before the upload the file exists: %v, %v", there, err)
@@ -365,7 +373,7 @@ func testVolumes(t *testing.T, a *driver, image string) {
 			t.Error(err)
 		}
 	})
-	id := start(t, a, engine.Spec{Image: evil, Mounts: mount(true)})
+	id := start(t, a, engine.Spec{Image: evil, Mounts: mount(true), NoCopy: []string{guest.Dir}})
 	if there, err := a.Exists(ctx, id, file); there || err != nil {
 		t.Errorf("an image has filled the guest's volume: %v, %v", there, err)
 	}
