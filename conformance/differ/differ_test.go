@@ -241,3 +241,29 @@ func TestCancelled(t *testing.T) {
 	a.empty(t)
 	b.empty(t)
 }
+
+// parents removes an image only when none is left that was built of it.
+type parents map[string]string // of each image
+
+func (p parents) RemoveImage(_ context.Context, image string, _ runtime.RemoveImageOptions) (runtime.RemoveImageResult, error) {
+	for _, parent := range p {
+		if parent == image {
+			return runtime.RemoveImageResult{}, fail("remove image", image, runtime.ErrInUse)
+		}
+	}
+	delete(p, image)
+	return runtime.RemoveImageResult{}, nil
+}
+
+func TestImagesOfImagesAreRemoved(t *testing.T) {
+	left := parents{"one": "", "two": "one", "three": "two", "four": "three"}
+	s := &session{images: map[string]bool{"one": true, "two": true, "three": true, "four": true}}
+	if err := s.removeImages(t.Context(), left); err != nil || len(left) != 0 {
+		t.Errorf("%v left, %v", left, err)
+	}
+	held := parents{"one": "", "another's": "one"}
+	s.images = map[string]bool{"one": true}
+	if err := s.removeImages(t.Context(), held); !errors.Is(err, runtime.ErrInUse) {
+		t.Errorf("an image that stays in use: %v", err)
+	}
+}

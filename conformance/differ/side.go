@@ -130,12 +130,28 @@ func (s *session) end(ctx context.Context) error {
 		}
 	}
 	if remover, ok := s.rt.(runtime.ImageRemover); ok {
-		for image := range s.images {
-			_, err := remover.RemoveImage(ctx, image, runtime.RemoveImageOptions{})
-			add(err, runtime.ErrImageNotFound)
-		}
+		add(s.removeImages(ctx, remover), nil)
 	}
 	return out.ErrorOrNil()
+}
+
+// removeImages removes all images that were made. One that others were built of is in use, for Docker, until those are gone.
+func (s *session) removeImages(ctx context.Context, remover runtime.ImageRemover) error {
+	for {
+		var out *multierror.Error
+		before := len(s.images)
+		for image := range s.images {
+			_, err := remover.RemoveImage(ctx, image, runtime.RemoveImageOptions{})
+			if err == nil || errors.Is(err, runtime.ErrImageNotFound) {
+				delete(s.images, image)
+			} else {
+				out = multierror.Append(out, err)
+			}
+		}
+		if len(s.images) == before || out == nil {
+			return out.ErrorOrNil()
+		}
+	}
 }
 
 // renew gives a letter a new sandbox, so that both sides have the same again after they differed.
