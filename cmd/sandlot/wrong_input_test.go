@@ -125,7 +125,7 @@ func TestSameHints(t *testing.T) {
 			{"run --tmpfs /proc -- true", "invalid: nothing can be mounted at /proc", "choose another directory"},
 			{"run --image localhost/sandlot-test/none:1 --pull never -- true", "image not found",
 				"name another with --image, let it be pulled with --pull missing, or build one with --build DIR"},
-			{"run --image 127.0.0.1:1/none:1 -- true", "unavailable: the engine does not have the image, and it could not be pulled", pulled},
+			{"run --image 127.0.0.1:1/none:1 -- true", "image not found: the engine does not have the image, and it could not be pulled", pulled},
 		} {
 			given := func(text string) string { return strings.ReplaceAll(text, "NAME", name) }
 			got := h.call(t, strings.Fields(given(c.args))...)
