@@ -93,6 +93,9 @@ func names(t *testing.T, dir string) []string {
 	t.Helper()
 	var list []string
 	if err := filepath.Walk(dir, func(path string, _ os.FileInfo, err error) error {
+		if path != dir && errors.Is(err, os.ErrNotExist) {
+			return nil // it has gone meanwhile
+		}
 		rel, _ := filepath.Rel(dir, path)
 		list = append(list, rel)
 		return err
