@@ -100,14 +100,14 @@ func mountCases() []Case {
 			ID: "mount/volume-of-image", Contract: contractMount, Needs: []runtime.Capability{runtime.CapabilityVolumes, runtime.CapabilityOwners, runtime.CapabilityBuild},
 			Rule: "A volume that the image asks for is the sandbox's user's as well, and goes with the sandbox.",
 			Run: func(t *T) {
-				image := t.Built(runtime.BuildOptions{}, t.dockerfile("FROM scratch\nADD root.tar /\nVOLUME /data /work\n"), t.rootEntry())
+				image := t.Built(runtime.BuildOptions{}, t.dockerfile("FROM scratch\nADD root.tar /\nVOLUME /data /work /home\n"), t.rootEntry())
 				for range 2 {
 					res, err := t.TryRun(image, runtime.RunOptions{User: "worker"})
 					t.NoError("run", err)
-					for _, target := range []string{"/data", "/work"} {
+					for target, want := range map[string][]string{"/data": {}, "/work": {}, "/home": {"worker dir"}} {
 						dir := t.Lstat(res.ID, target)
 						t.Equal("the owner of "+target, []any{dir.UID, dir.GID}, []any{workerID, workerID})
-						t.Equal("what is there", t.Below(res.ID, target), []string{})
+						t.Equal("what is there", t.Below(res.ID, target), want)
 						t.MustExec(res.ID, runtime.ExecOptions{}, "write", target+"/file", "content")
 					}
 				}

@@ -71,7 +71,7 @@ func (e *engine) launchAgain(ctx context.Context, c runtime.Container) error {
 	if _, err := e.settle(ctx, c.ID, stream, carries); err != nil {
 		return err
 	}
-	return e.furnish(ctx, c, c.Mounts, nil)
+	return e.furnish(ctx, c, c.Mounts, func(runtime.Mount) bool { return false })
 }
 
 // openOver opens a session over a stream that is there already.

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,7 +49,7 @@ func (e *engine) Run(ctx context.Context, image string, opts runtime.RunOptions)
 			init.Carrier = true
 			spec.Entrypoint, spec.Stdin, spec.Labels[labelCarrier] = guest.InitArgv(init), true, "1"
 		}
-		newVolumes, err := e.newVolumes(ctx, &spec)
+		missing, err := e.missingVolumes(ctx, &spec)
 		if err != nil {
 			return runtime.RunResult{}, err
 		}
@@ -61,7 +62,8 @@ func (e *engine) Run(ctx context.Context, image string, opts runtime.RunOptions)
 		e.know(id, spec.Labels)
 		c, err := e.startNew(ctx, id, spec, delivery)
 		if err == nil {
-			err = e.furnish(ctx, c, spec.Mounts, newVolumes)
+			// Volumes without a name, the image's among them, are as new as the sandbox.
+			err = e.furnish(ctx, c, spec.Mounts, func(m runtime.Mount) bool { return m.Source == "" || slices.Contains(missing, m.Source) })
 		}
 		if err == nil && opts.WorkingDir != "" {
 			err = e.makeDir(ctx, id, path.Clean(opts.WorkingDir), spec.Mounts)
@@ -107,11 +109,11 @@ func (e *engine) startNew(ctx context.Context, id string, spec Spec, d *delivery
 }
 
 // furnish gives what is mounted into a sandbox that has just been started the owners and modes of the contract.
-func (e *engine) furnish(ctx context.Context, c runtime.Container, mounts []runtime.Mount, newVolumes []string) error {
+func (e *engine) furnish(ctx context.Context, c runtime.Container, mounts []runtime.Mount, isNew func(runtime.Mount) bool) error {
 	if err := e.uncover(ctx, c.ID, mounts); err != nil {
 		return err
 	}
-	return e.ownVolumes(ctx, c, newVolumes)
+	return e.ownVolumes(ctx, c, isNew)
 }
 
 // running sees to it that a sandbox that was started did not end at once.
