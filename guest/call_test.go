@@ -144,8 +144,9 @@ func TestNoGuest(t *testing.T) {
 }
 
 func TestOtherProtocol(t *testing.T) {
+	this := fmt.Sprint(wire.Version)
 	for hello, says := range map[string]string{
-		`{"sandlot":1,"pid":42}`: "speaks protocol 1, and this Sandlot 2", `{"sandlot":3,"other":[]}`: "speaks protocol 3, and this Sandlot 2",
+		`{"sandlot":1,"pid":42}`: "speaks protocol 1, and this Sandlot " + this, `{"sandlot":99,"other":[]}`: "speaks protocol 99, and this Sandlot " + this,
 	} {
 		p := play(t, background, runtime.ExecOptions{}, func(g *fakeGuest) { _ = g.w.Write(wire.TypeHello, []byte(hello)) })
 		if !errors.Is(p.err, runtime.ErrInvalid) || !strings.Contains(p.err.Error(), says) || !strings.Contains(p.err.Error(), "make it anew") || p.rescued != nil {

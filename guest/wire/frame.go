@@ -18,7 +18,7 @@ import (
 )
 
 // Version is the protocol's. Both sides must have the same.
-const Version = 2
+const Version = 3
 
 // A Type says what a frame is.
 type Type byte

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"testing"
 )
 
@@ -26,16 +27,18 @@ func TestHello(t *testing.T) {
 			t.Errorf("%s: %+v, %v", payload, first, err)
 		}
 	}
+	newer := Version + 1
 	for text, version := range map[string]int{
-		`{"sandlot":1,"pid":42}`: 1, `{"sandlot":1,"pid":42,"session":7}`: 1, `{"sandlot":3`: 3, `{"sandlot":99,"else":[]}`: 99, `{"sandlot":0}`: 0,
+		`{"sandlot":1,"pid":42}`: 1, `{"sandlot":1,"pid":42,"session":7}`: 1, fmt.Sprintf(`{"sandlot":%d`, newer): newer, `{"sandlot":99,"else":[]}`: 99, `{"sandlot":0}`: 0,
 	} {
 		if got, err := ParseHello([]byte(text)); err != nil || got != (Hello{Sandlot: version}) {
 			t.Errorf("%s: %+v, %v", text, got, err)
 		}
 	}
+	this := fmt.Sprintf(`{"sandlot":%d`, Version)
 	for _, bad := range []string{
-		"", "{}", "[]", `{"sandlot":}`, `{"sandlot":-1}`, `{"sandlot":99999999999999999999}`, `{"sandlot":2`, `{"sandlot":2,"pid":1}`,
-		`{"sandlot":2,"pid":0,"session":0}`, `{"sandlot":2,"pid":-1,"session":0}`, `{"sandlot":2,"pid":1,"session":0} `, `{"sandlot":2,"pid":1,"session":0`,
+		"", "{}", "[]", `{"sandlot":}`, `{"sandlot":-1}`, `{"sandlot":99999999999999999999}`, this, this + `,"pid":1}`,
+		this + `,"pid":0,"session":0}`, this + `,"pid":-1,"session":0}`, this + `,"pid":1,"session":0} `, this + `,"pid":1,"session":0`,
 	} {
 		if got, err := ParseHello([]byte(bad)); !errors.Is(err, ErrFrame) {
 			t.Errorf("%q: %+v, %v", bad, got, err)

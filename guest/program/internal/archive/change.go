@@ -17,18 +17,24 @@ import (
 
 // Change changes what request names.
 func Change(welcome link.Welcome, request *wire.ChangeRequest) error {
-	switch {
-	case request.Own && len(request.To) == 0 && request.Mode == nil && request.Owner == nil:
-		return named("taking", string(request.Path), own(welcome, request))
-	case request.Own:
-	case len(request.To) > 0 && request.Mode == nil && request.Owner == nil && !request.Follow:
-		return rename(welcome, request.Path, request.To)
-	case len(request.To) == 0 && request.Mode != nil && request.Owner == nil:
-		return named("changing the mode of", string(request.Path), chmod(welcome, request, *request.Mode))
-	case len(request.To) == 0 && request.Mode == nil && request.Owner != nil:
-		return named("changing the owner of", string(request.Path), chown(welcome, request, *request.Owner))
+	changes := 0
+	for _, asked := range []bool{len(request.To) > 0, request.Mode != nil, request.Owner != nil, request.Own} {
+		if asked {
+			changes++
+		}
 	}
-	return fail(wire.KindInvalid, "the change is none")
+	name := string(request.Path)
+	switch {
+	case changes != 1 || len(request.To) > 0 && request.Follow || request.Empty && !request.Own:
+		return fail(wire.KindInvalid, "the change is none")
+	case request.Mode != nil:
+		return named("changing the mode of", name, chmod(welcome, request, *request.Mode))
+	case request.Owner != nil:
+		return named("changing the owner of", name, chown(welcome, request, *request.Owner))
+	case request.Own:
+		return named("taking", name, own(welcome, request))
+	}
+	return rename(welcome, request.Path, request.To)
 }
 
 // rename moves a name. What is moved, and what is in the way, is never followed.
