@@ -33,7 +33,7 @@ func (b *bench) host() (*contender, error) {
 		cmd := exec.CommandContext(ctx, name, argv[1:]...)
 		cmd.Args[0] = argv[0] // the program goes by the name it is called
 		if argv[0] == imageTrue {
-			cmd = exec.CommandContext(ctx, hostTrue)
+			cmd.Path = hostTrue
 		}
 		cmd.Env = []string{}
 		cmd.Stdout = stdout

@@ -1,11 +1,8 @@
 package main
 
 import (
-	"archive/tar"
-	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,42 +31,37 @@ func (b *bench) image(ctx context.Context, rt runtime.Runtime) (*sandbox.Build, 
 	if err != nil {
 		return nil, err
 	}
-	files := map[string]string{imageTrue: hostTrue}
+	dir, err := b.tempDir()
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte("FROM "+base+"\nCOPY root /\n"), 0o644); err != nil {
+		return nil, err
+	}
 	libraries, err := librariesOf(ctx, hostTrue)
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range libraries {
-		files[name] = name
-	}
-	archive := new(bytes.Buffer)
-	w := tar.NewWriter(archive)
-	add := func(name string, content []byte) error {
-		if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o755, Size: int64(len(content))}); err != nil {
-			return err
-		}
-		_, err := w.Write(content)
-		return err
-	}
-	if err := add("Dockerfile", []byte("FROM "+base+"\nCOPY root /\n")); err != nil {
+	if err := copyProgram(hostTrue, filepath.Join(dir, "root", imageTrue)); err != nil {
 		return nil, err
 	}
-	for name, from := range files {
-		content, err := os.ReadFile(from)
-		if err == nil {
-			err = add(filepath.Join("root", name), content)
-		}
-		if err != nil {
+	for _, name := range libraries {
+		if err := copyProgram(name, filepath.Join(dir, "root", name)); err != nil {
 			return nil, err
 		}
 	}
-	if err := w.Close(); err != nil {
-		return nil, err
+	return &sandbox.Build{Dir: dir, Tag: "localhost/sandlot/bench:" + b.token, IfMissing: true}, nil
+}
+
+func copyProgram(from, to string) error {
+	content, err := os.ReadFile(from)
+	if err != nil {
+		return err
 	}
-	return &sandbox.Build{
-		Tag: "localhost/sandlot/bench:" + strings.ToLower(b.token), IfMissing: true,
-		Context: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(archive.Bytes())), nil },
-	}, nil
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(to, content, 0o755)
 }
 
 var library = regexp.MustCompile(`(/\S+) \(0x`)

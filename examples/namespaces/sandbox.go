@@ -67,9 +67,10 @@ func (a *api) Create(ctx context.Context, spec engine.Spec) (id string, warnings
 	for i, m := range spec.Mounts {
 		switch m.Type {
 		case runtime.MountVolume:
-			made, err := makeDir(a.source(&s, i))
+			dir := a.source(&s, i)
+			made, err := makeDir(dir)
 			if err == nil && made && !slices.Contains(spec.NoCopy, m.Target) {
-				err = s.copyOut(ctx, m.Target, a.source(&s, i))
+				err = s.copyOut(ctx, m.Target, dir)
 			}
 			if err != nil {
 				return "", nil, err
@@ -116,7 +117,7 @@ func (s *sandbox) copyOut(ctx context.Context, path, dir string) error {
 	defer root.Close()
 	from, err := root.Open(filepath.Join(".", path))
 	if err != nil {
-		return nil // nothing is there
+		return nil // nothing is there, or an absolute link
 	}
 	defer from.Close()
 	if info, err := from.Stat(); err != nil || !info.IsDir() {

@@ -20,7 +20,7 @@ const logTail = 4 << 10
 // The last line of a build that succeeded.
 var builtID = regexp.MustCompile(`^(sha256:)?[0-9a-f]{64}\n?$`)
 
-// noTarget are words of builds whose target there is not. The other is of a Dockerfile that has no stage at all.
+// noTarget are words of builds whose target there is not, the second ones where the Dockerfile has no stage at all.
 var noTarget = []string{"was not found in the provided dockerfile", "requires a from instruction"}
 
 // killedStep is what Podman before 4.6 says when it has killed a step by itself: it asks the kernel to end the step with the thread that started
@@ -79,6 +79,9 @@ func (a *api) buildOnce(ctx context.Context, buildContext io.Reader, opts runtim
 		header: http.Header{"Content-Type": {"application/x-tar"}}, body: buildContext,
 	})
 	if err != nil {
+		if opts.Target == "" {
+			return "", failure(err, runtime.ErrInvalid)
+		}
 		return "", failure(err, runtime.ErrInvalid, noTarget...)
 	}
 	defer resp.Body.Close()
@@ -122,8 +125,11 @@ func logFailure(err error) error {
 
 // buildFailure tells a build that could not begin, because of what the caller gave, from one that failed on the way, whose log has a step.
 func buildFailure(message, log, target string) error {
-	if words := strings.ToLower(message); target != "" && !strings.Contains(log, "STEP ") && slices.ContainsFunc(noTarget, func(text string) bool { return strings.Contains(words, text) }) {
-		return &runtime.Error{Kind: runtime.ErrInvalid, Message: message, Hint: "name a stage of the Dockerfile"}
+	if target != "" && !strings.Contains(log, "STEP ") {
+		words := strings.ToLower(message)
+		if slices.ContainsFunc(noTarget, func(text string) bool { return strings.Contains(words, text) }) {
+			return &runtime.Error{Kind: runtime.ErrInvalid, Message: message, Hint: "name a stage of the Dockerfile"}
+		}
 	}
 	e := &runtime.Error{Kind: runtime.ErrBuildFailed, Message: message, Log: log}
 	if log == "" {
