@@ -76,6 +76,7 @@ func isolationBreakers() map[string]breaker {
 		"mount/volume-read-only":     mountWith(func(m *runtime.Mount) { m.ReadOnly = false }),
 		"mount/volume-missing":       mountWith(func(m *runtime.Mount) { m.ReadOnly = false }),
 		"mount/volume-owner":         rootsVolumes,
+		"mount/volume-at-once":       mountWith(func(m *runtime.Mount) { m.Source = "" }),
 		"mount/volume-of-image":      rootsVolumes,
 		"mount/volume-copied":        mountWith(func(m *runtime.Mount) { m.Source = "" }),
 		"mount/volume-remove":        kind(runtime.ErrInUse),

@@ -3,6 +3,7 @@ package conformance
 import (
 	"errors"
 	"strings"
+	"sync"
 
 	"github.com/sandlot-dev/sandlot/conformance/internal/answer"
 	"github.com/sandlot-dev/sandlot/runtime"
@@ -94,6 +95,29 @@ func mountCases() []Case {
 				t.MustExec(first, runtime.ExecOptions{}, "remove", named.Target+"/file")
 				third := t.Run(runtime.RunOptions{User: "worker", Mounts: []runtime.Mount{named}})
 				t.Equal("the owner in the next one, when it is empty again", owner(third), []int{workerID, workerID})
+			},
+		},
+		{
+			ID: "mount/volume-at-once", Contract: contractMount, Needs: volumes,
+			Rule: "Sandboxes that are run at the same time with a volume that is missing all get the same one.",
+			Run: func(t *T) {
+				const count = 8
+				m := []runtime.Mount{{Type: runtime.MountVolume, Source: t.Volume(), Target: "/new/volume"}}
+				errs := make([]error, count)
+				ids := make([]string, count)
+				var all sync.WaitGroup
+				for i := range count {
+					all.Go(func() {
+						res, err := t.TryRun(t.Image(), runtime.RunOptions{Mounts: m})
+						ids[i], errs[i] = res.ID, err
+					})
+				}
+				all.Wait()
+				t.NoError("running them", errors.Join(errs...))
+				t.MustExec(ids[0], runtime.ExecOptions{}, "write", "/new/volume/file", "content")
+				for _, id := range ids {
+					t.Equal("the file", t.Lstat(id, "/new/volume/file").Content, "content")
+				}
 			},
 		},
 		{

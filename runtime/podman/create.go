@@ -29,6 +29,10 @@ const (
 // stopSignal is guest.StopSignal by its number on Linux, which is how libpod wants it.
 const stopSignal = 30
 
+// volumeExists is what Podman says where it found a volume missing and another request made it before this one could. Each volume can be
+// lost that way once.
+const volumeExists = "volume already exists"
+
 // Create names the image by its id, so that registries.conf has no say in what a short name means.
 func (a *api) Create(ctx context.Context, spec engine.Spec) (string, []string, error) {
 	image, err := a.findImage(ctx, spec.Image)
@@ -47,7 +51,12 @@ func (a *api) Create(ctx context.Context, spec engine.Spec) (string, []string, e
 		ID       string `json:"Id"`
 		Warnings []string
 	}
-	err = a.client.json(ctx, call{method: http.MethodPost, path: endpoint("containers", "create")}, body, &answer)
+	for tries := len(body.Volumes); ; tries-- {
+		err = a.client.json(ctx, call{method: http.MethodPost, path: endpoint("containers", "create")}, body, &answer)
+		if err == nil || tries == 0 || !strings.Contains(err.Error(), volumeExists) {
+			break
+		}
+	}
 	if err != nil {
 		return "", nil, failure(err, runtime.ErrImageNotFound,
 			"no such file or directory", "invalid", "must be", "not a valid", "seccomp", "apparmor", "conflict")

@@ -250,6 +250,44 @@ func TestInspectImageAgainWherePodmanCrashed(t *testing.T) {
 	}
 }
 
+func TestCreateAgainWhereAnotherMadeTheVolume(t *testing.T) {
+	id := strings.Repeat("0123456789abcdef", 4)
+	mounts := []runtime.Mount{{Type: runtime.MountVolume, Source: "a", Target: "/a"}, {Type: runtime.MountVolume, Source: "b", Target: "/b"}}
+	for name, c := range map[string]struct {
+		message         string
+		fails, requests int
+	}{
+		"once":        {"creating named volume \"a\": volume with name a already exists: volume already exists", 1, 2},
+		"each of two": {"creating named volume \"a\": volume with name a already exists: volume already exists", 2, 3},
+		"for ever":    {"creating named volume \"a\": volume with name a already exists: volume already exists", 9, 3},
+		"another one": {"creating named volume \"a\": no space left on device", 9, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			requests := 0
+			a, _ := fakeService(t, func(w http.ResponseWriter, r *http.Request) {
+				switch {
+				case r.Method != http.MethodPost:
+					io.WriteString(w, `{"Id":"`+id+`"}`)
+				default:
+					if requests++; requests <= c.fails {
+						w.WriteHeader(http.StatusInternalServerError)
+						json.NewEncoder(w).Encode(map[string]string{"message": c.message})
+						return
+					}
+					io.WriteString(w, `{"Id":"made"}`)
+				}
+			})
+			made, _, err := a.Create(t.Context(), engine.Spec{Image: id, Mounts: mounts})
+			if failed := c.fails >= c.requests; failed != (err != nil) || !failed && made != "made" {
+				t.Errorf("got %q, %v", made, err)
+			}
+			if requests != c.requests {
+				t.Errorf("%d requests, want %d", requests, c.requests)
+			}
+		})
+	}
+}
+
 func TestPullAnswers(t *testing.T) {
 	for message, kind := range map[string]error{
 		"initializing source docker://docker.io/x/y:1: reading manifest 1 in docker.io/x/y: manifest unknown":                                       runtime.ErrImageNotFound,
