@@ -61,7 +61,7 @@ func newCarriedBox(t *testing.T, as []string, opts InitOptions) *box {
 	b, ours := carried(t, as, opts)
 	b.sessions = &boxSessions{open: make(map[string]*boxSession)}
 	t.Cleanup(b.closeSessions)
-	s, err := OpenSession(context.Background(), ours, func(ctx context.Context) error { return b.rescue(ctx, 0) })
+	s, err := OpenSession(context.Background(), ours, testRoom, func(ctx context.Context) error { return b.rescue(ctx, 0) })
 	if err != nil {
 		t.Fatalf("opening the session: %v", err)
 	}

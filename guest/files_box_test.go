@@ -327,7 +327,7 @@ func TestWatchEnds(t *testing.T) {
 func TestWatchOverSession(t *testing.T) {
 	dir := openDir(t)
 	b := newBox(t, asUser, dir)
-	s, err := OpenSession(context.Background(), b.start(asEngine, "session", "files"), func(context.Context) error { return nil })
+	s, err := OpenSession(context.Background(), b.start(asEngine, "session", "files"), testRoom, func(context.Context) error { return nil })
 	if err != nil {
 		t.Fatal(err)
 	}

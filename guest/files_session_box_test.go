@@ -21,7 +21,7 @@ import (
 func newFilesSession(t *testing.T, b *box) (*Session, *pipeChannel, func() Channel) {
 	t.Helper()
 	carrier := b.start(asEngine, "session", "files")
-	s, err := OpenSession(context.Background(), carrier, func(context.Context) error { return nil })
+	s, err := OpenSession(context.Background(), carrier, testRoom, func(context.Context) error { return nil })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,10 +16,8 @@ import (
 const (
 	// surely is how long a guest that has been heard of is taken to be there.
 	surely = 20 * time.Millisecond
-	// keepIdle is how many idle lanes stay for good, and idleTime how long others do. Beyond maxIdle they end at once: each is worth eight
-	// processes of the sandbox's limit.
+	// keepIdle is how many idle lanes stay for good, and idleTime how long others do.
 	keepIdle = 1
-	maxIdle  = 16
 	idleTime = 5 * time.Second
 )
 
@@ -40,6 +38,7 @@ func DialArgv() []string { return []string{Path, "session", "dial"} }
 type Session struct {
 	mux    *mux.Session
 	silent func(context.Context) error
+	room   int
 
 	mu     sync.Mutex
 	idle   []*lane   // the last used last
@@ -54,9 +53,11 @@ type Session struct {
 // OpenSession makes a session of a channel to a guest that was started with SessionArgv. ch is the session's from then on; with an error it
 // is closed. Errors are those of [Exec] for a guest that does not speak, and ctx's.
 //
+// room is how many supervisors may stay for a while with nothing to do, one at least. Each takes eight of the processes that the sandbox may have, and up to 3 MB.
+//
 // silent is called when the guest does not answer while a request is served. It lets the guest go on where a command has stopped it (see [KillArgv]), or says
 // in its error why it cannot: a request of which nothing has been heard yet ends with that.
-func OpenSession(ctx context.Context, ch Channel, silent func(context.Context) error) (*Session, error) {
+func OpenSession(ctx context.Context, ch Channel, room int, silent func(context.Context) error) (*Session, error) {
 	stop := context.AfterFunc(ctx, func() { ch.Close() })
 	m, err := mux.Client(ch)
 	if !stop() {
@@ -69,7 +70,7 @@ func OpenSession(ctx context.Context, ch Channel, silent func(context.Context) e
 	)
 	switch {
 	case err == nil:
-		return &Session{mux: m, silent: silent}, nil
+		return &Session{mux: m, silent: silent, room: max(room, keepIdle)}, nil
 	case errors.As(err, &other):
 		return nil, otherVersion(other.Theirs, other.Ours)
 	case errors.As(err, &nothing):
@@ -250,7 +251,7 @@ func (s *Session) putBack(l *lane) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.heard = time.Now()
-	if s.closed || l.stream.Ended() || len(s.idle) >= maxIdle {
+	if s.closed || l.stream.Ended() || len(s.idle) >= s.room {
 		_ = l.stream.Close()
 		return
 	}

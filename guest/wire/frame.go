@@ -97,6 +97,7 @@ type Writer struct {
 	w        io.Writer
 	buf      []byte
 	deferred int // bytes at the start of buf that are still to be written
+	late     *time.Timer
 }
 
 // NewWriter writes frames to w.
@@ -119,7 +120,7 @@ func (w *Writer) Defer(typ Type, most time.Duration) {
 	defer w.mu.Unlock()
 	w.append(typ, nil)
 	w.deferred = len(w.buf)
-	time.AfterFunc(most, func() {
+	w.late = time.AfterFunc(most, func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		_ = w.flush() // an error shows again with the next frame
@@ -135,6 +136,10 @@ func (w *Writer) append(typ Type, payload []byte) {
 func (w *Writer) flush() error {
 	if len(w.buf) == 0 {
 		return nil
+	}
+	if w.late != nil {
+		w.late.Stop()
+		w.late = nil
 	}
 	_, err := w.w.Write(w.buf)
 	w.buf, w.deferred = w.buf[:0], 0

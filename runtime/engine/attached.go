@@ -10,7 +10,7 @@ import (
 
 // carries says whether the session of a sandbox that is about to be made runs over its first process's standard streams.
 func (e *engine) carries(spec Spec, caps runtime.Capabilities) bool {
-	return (spec.Stdin || e.options.Carrier && caps.Has(runtime.CapabilityAttached)) && !e.options.NoSessions && !isSmall(spec)
+	return (spec.Stdin || e.options.Carrier && caps.Has(runtime.CapabilityAttached)) && !e.options.NoSessions && roomOf(spec) > 0
 }
 
 // launch starts a container. To one with a standard input it attaches before: nothing that the first process says is lost, and its input never is without a

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,7 +19,7 @@ import (
 const (
 	labelImage    = runtime.LabelPrefix + "image"    // the image as given to Run
 	labelWorkdir  = runtime.LabelPrefix + "workdir"  // RunOptions.WorkingDir
-	labelSmall    = runtime.LabelPrefix + "small"    // "1": too small for sessions
+	labelRoom     = runtime.LabelPrefix + "room"     // for how many idle supervisors it has room; "0": for no sessions
 	labelCarrier  = runtime.LabelPrefix + "carrier"  // "1": its first process has a standard input, and gives it to a session
 	labelAttached = runtime.LabelPrefix + "attached" // "1": RunOptions.Attached
 	labelFiller   = runtime.LabelPrefix + "filler"   // "1": not a sandbox, but what fills the guest's volume
@@ -65,8 +66,8 @@ func (e *engine) know(id string, labels map[string]string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.known[id] = true
-	if labels[labelSmall] == "1" {
-		e.small[id] = true
+	if n, err := strconv.Atoi(labels[labelRoom]); err == nil {
+		e.room[id] = n
 	}
 	if labels[labelAttached] == "1" {
 		e.attached[id] = true
@@ -95,7 +96,7 @@ func (e *engine) note(err error, id string) {
 func (e *engine) forget(id string) {
 	e.mu.Lock()
 	delete(e.known, id)
-	delete(e.small, id)
+	delete(e.room, id)
 	delete(e.attached, id)
 	held := e.held[id]
 	delete(e.held, id)

@@ -17,7 +17,7 @@ func New(api API, name, url string, options Options) runtime.Runtime {
 	return &engine{
 		api: api, name: name, url: options.again(url), options: options,
 		guest: guestSide{guest.Version, guest.Program, guest.Exec, guest.PutArchive, guest.GetArchive, guest.ChangeFile, guest.Own, guest.WatchFiles, guest.OpenSession},
-		calls: make(map[int]context.CancelCauseFunc), known: make(map[string]bool), held: make(map[string]*Stream), attached: make(map[string]bool), small: make(map[string]bool), sessions: sessions{all: make(map[sessionKey]*session)},
+		calls: make(map[int]context.CancelCauseFunc), known: make(map[string]bool), held: make(map[string]*Stream), attached: make(map[string]bool), room: make(map[string]int), sessions: sessions{all: make(map[sessionKey]*session)},
 		kills:    kills{running: make(map[rescueKey]bool), next: make(map[rescueKey]*killing)},
 		infoLock: newLock(), guestLock: newLock(),
 	}
@@ -52,7 +52,7 @@ type engine struct {
 	known    map[string]bool    // full ids that carry Sandlot's label
 	held     map[string]*Stream // to first processes that have no session over their standard streams, and end with these
 	attached map[string]bool    // those of the known that the engine removes when they end
-	small    map[string]bool    // those of them that have no room for sessions
+	room     map[string]int     // for how many idle supervisors they have room; none: for no sessions
 
 	infoLock  lock
 	infoKept  *runtime.Info
@@ -70,7 +70,7 @@ type guestSide struct {
 	change  func(context.Context, guest.Channel, string, runtime.FileChange, runtime.ChangeFileOptions) (runtime.ChangeFileResult, error)
 	own     func(ctx context.Context, ch guest.Channel, path string, ifEmpty bool) error
 	watch   func(context.Context, guest.Channel, string, func(runtime.FileEvent) error, runtime.WatchFilesOptions) (runtime.WatchFilesResult, error)
-	session func(context.Context, guest.Channel, func(context.Context) error) (*guest.Session, error)
+	session func(ctx context.Context, ch guest.Channel, room int, silent func(context.Context) error) (*guest.Session, error)
 }
 
 // errClosing is the cause of the end of calls that are under way when the Runtime is closed.

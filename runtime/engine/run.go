@@ -6,6 +6,7 @@ import (
 	"errors"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -41,9 +42,7 @@ func (e *engine) Run(ctx context.Context, image string, opts runtime.RunOptions)
 			spec.Name = "sandlot-" + strings.ToLower(rand.Text()[:12])
 		}
 		spec.Labels[runtime.LabelGuest] = version
-		if isSmall(spec) {
-			spec.Labels[labelSmall] = "1"
-		}
+		spec.Labels[labelRoom] = strconv.Itoa(roomOf(spec))
 		if e.carries(spec, info.Capabilities) {
 			init := initOptions(opts)
 			init.Carrier = true

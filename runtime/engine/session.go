@@ -26,9 +26,29 @@ const (
 	sessionMemory = 64 << 20
 )
 
-// isSmall says whether a sandbox has no room for sessions.
-func isSmall(spec Spec) bool {
-	return spec.Pids > 0 && spec.Pids < sessionPids || spec.Memory > 0 && spec.Memory < sessionMemory
+// Idle supervisors make a burst of execs cheap when the last is not long past. They get a quarter of the processes that a sandbox may have, and a fifth of the memory.
+const (
+	maxRoom    = 64
+	roomPids   = 32
+	roomMemory = 16 << 20
+)
+
+// roomOf says how many idle supervisors a sandbox has room for. None: it has none for sessions.
+func roomOf(spec Spec) int {
+	room := maxRoom
+	if spec.Pids > 0 {
+		if spec.Pids < sessionPids {
+			return 0
+		}
+		room = min(room, int(spec.Pids/roomPids))
+	}
+	if spec.Memory > 0 {
+		if spec.Memory < sessionMemory {
+			return 0
+		}
+		room = min(room, int(spec.Memory/roomMemory))
+	}
+	return room
 }
 
 // who is as whom a guest runs.
@@ -98,7 +118,15 @@ func (e *engine) own(ctx context.Context, id string, as who) (line, error) {
 func (e *engine) single(id string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.options.NoSessions || e.small[id]
+	room, ok := e.room[id]
+	return e.options.NoSessions || ok && room == 0
+}
+
+// roomIn is how many idle supervisors a sandbox has room for.
+func (e *engine) roomIn(id string) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.room[id]
 }
 
 // channel gives a channel of an open session.
@@ -196,7 +224,7 @@ func (e *engine) openSession(ctx context.Context, s *session) (isNew bool, err e
 
 // open makes the session of its carrier. The session's lock is held.
 func (e *engine) open(ctx context.Context, s *session, stream *Stream) error {
-	opened, err := e.guest.session(ctx, stream, func(ctx context.Context) error { return e.whySilent(ctx, s) })
+	opened, err := e.guest.session(ctx, stream, e.roomIn(s.key.id), func(ctx context.Context) error { return e.whySilent(ctx, s) })
 	if err != nil {
 		return e.explain(ctx, s.key.id, line{words: stream.words}, err)
 	}

@@ -322,8 +322,16 @@ func TestSessionHeedsContext(t *testing.T) {
 func TestSmallSandboxHasNoSession(t *testing.T) {
 	f := newFake()
 	e, _ := f.openSessions(t)
-	if isSmall(Spec{}) || isSmall(Spec{Pids: 128, Memory: 64 << 20}) || !isSmall(Spec{Pids: 127}) || !isSmall(Spec{Memory: 64<<20 - 1}) {
-		t.Error("what is small is not what it should be")
+	for _, c := range []struct {
+		spec Spec
+		room int
+	}{
+		{Spec{}, 64}, {Spec{Pids: 2048}, 64}, {Spec{Pids: 1024}, 32}, {Spec{Memory: 512 << 20}, 32}, {Spec{Pids: 128, Memory: 1 << 40}, 4},
+		{Spec{Pids: 128, Memory: 64 << 20}, 4}, {Spec{Pids: 127}, 0}, {Spec{Memory: 64<<20 - 1}, 0},
+	} {
+		if room := roomOf(c.spec); room != c.room {
+			t.Errorf("%d processes and %d bytes have room for %d, want %d", c.spec.Pids, c.spec.Memory, room, c.room)
+		}
 	}
 	res, err := e.Run(t.Context(), "image", runtime.RunOptions{PidsLimit: 100})
 	if err != nil {

@@ -31,6 +31,16 @@ const startedDelay = 2 * time.Millisecond
 // childOOMScore is added to what the kernel thinks of a command's memory when it looks for something to kill.
 const childOOMScore = 500
 
+// addOOMScore makes a command the first to go when memory is short.
+func addOOMScore(pid int) {
+	fd, err := unix.Open("/proc/"+strconv.Itoa(pid)+"/oom_score_adj", unix.O_WRONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return // it has ended
+	}
+	_, _ = unix.Write(fd, []byte(strconv.Itoa(childOOMScore)))
+	unix.Close(fd)
+}
+
 // A supervisor runs one command and everything that comes of it. It is a subreaper: whatever loses its parent becomes its child.
 type supervisor struct {
 	*server
@@ -85,7 +95,7 @@ func (s *supervisor) exec(request *wire.ExecRequest) wire.Result {
 		return s.startFailed(string(request.Argv[0]), err)
 	}
 	ended := s.reap(leader)
-	_ = os.WriteFile("/proc/"+strconv.Itoa(leader)+"/oom_score_adj", []byte(strconv.Itoa(childOOMScore)), 0)
+	addOOMScore(leader)
 	_ = os.Chdir("/")
 	streams.run()
 

@@ -154,10 +154,13 @@ type output struct {
 	held bool // valid after copying
 }
 
+// fewBytes is what most commands write at most. Memory for more is not made before it comes.
+const fewBytes = 2 << 10
+
 // copy sends output to the host until its end, or until it has been held too long. Then it throws away what comes.
 func (o *output) copy(copied *sync.WaitGroup) {
 	defer o.file.Close()
-	buf := make([]byte, wire.MaxData)
+	buf := make([]byte, fewBytes)
 	for {
 		n, err := o.file.Read(buf)
 		if n > 0 && !o.send(buf[:n]) {
@@ -170,6 +173,9 @@ func (o *output) copy(copied *sync.WaitGroup) {
 		}
 		if err != nil {
 			break
+		}
+		if n == fewBytes {
+			buf = make([]byte, wire.MaxData)
 		}
 	}
 	held := o.held
