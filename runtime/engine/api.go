@@ -102,6 +102,13 @@ type Attacher interface {
 	AttachFirst(ctx context.Context, id string) (*Stream, error)
 }
 
+// A PortChecker is an API whose engine does not find out by itself, or too late, that a port of the host is taken. It is asked before a container that publishes
+// any is started.
+type PortChecker interface {
+	// PortsFree is ErrPortInUse where another container holds a port that this one publishes.
+	PortsFree(ctx context.Context, id string) error
+}
+
 // A VolumeLister is an API whose volumes can be listed. Without it guests of other versions stay in the engine.
 type VolumeLister interface {
 	// UnusedVolumes describes the volumes whose names begin with prefix and that no container uses, running or not.

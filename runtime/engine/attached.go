@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync"
 
 	"github.com/sandlot-dev/sandlot/runtime"
 )
@@ -15,7 +16,12 @@ func (e *engine) carries(spec Spec, caps runtime.Capabilities) bool {
 
 // launch starts a container. To one with a standard input it attaches before: nothing that the first process says is lost, and its input never is without a
 // holder.
-func (e *engine) launch(ctx context.Context, id string, stdin bool) (*Stream, error) {
+func (e *engine) launch(ctx context.Context, id string, stdin, publishes bool) (*Stream, error) {
+	if checker, ok := e.api.(PortChecker); ok && publishes {
+		if err := checker.PortsFree(ctx, id); err != nil {
+			return nil, err
+		}
+	}
 	if !stdin {
 		return nil, e.api.Start(ctx, id)
 	}
@@ -46,10 +52,18 @@ func (e *engine) settle(ctx context.Context, id string, stream *Stream, carries 
 func (e *engine) comesUp(ctx context.Context, id string, stream *Stream, carries bool) (runtime.Container, error) {
 	if carries {
 		stream.endsWithWords = true // the first process's, that it carries no session any more
-		if err := e.openOver(ctx, e.sessions.get(sessionKey{id: id}), stream); err != nil {
+		var (
+			c       runtime.Container
+			lookErr error
+			looked  sync.WaitGroup
+		)
+		looked.Go(func() { c, lookErr = e.api.Inspect(ctx, id) }) // while the guest gets ready
+		err := e.openOver(ctx, e.sessions.get(sessionKey{id: id}), stream)
+		looked.Wait()
+		if err != nil {
 			return runtime.Container{}, err
 		}
-		return e.api.Inspect(ctx, id) // the guest's hello has said that it runs
+		return c, lookErr // the guest's hello has said that it runs
 	}
 	if stream != nil {
 		e.mu.Lock()
@@ -64,7 +78,7 @@ func (e *engine) comesUp(ctx context.Context, id string, stream *Stream, carries
 func (e *engine) launchAgain(ctx context.Context, c runtime.Container) error {
 	carries := c.Labels[labelCarrier] == "1"
 	e.sessions.end(c.ID) // what is left of those from before
-	stream, err := e.launch(ctx, c.ID, carries)
+	stream, err := e.launch(ctx, c.ID, carries, len(c.Expected) > 0)
 	if err != nil {
 		return err
 	}

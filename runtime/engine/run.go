@@ -93,12 +93,12 @@ func (e *engine) startNew(ctx context.Context, id string, spec Spec, d *delivery
 	if err != nil {
 		return runtime.Container{}, err
 	}
-	stream, err := e.launch(ctx, id, spec.Stdin)
+	stream, err := e.launch(ctx, id, spec.Stdin, len(spec.Ports) > 0)
 	if err != nil && !looked && ctx.Err() == nil {
 		// Someone may have removed the guest's volume since it was last looked at, and the engine made a new one.
 		var found bool
 		if found, err = d.again(ctx, id, err); !found {
-			stream, err = e.launch(ctx, id, spec.Stdin)
+			stream, err = e.launch(ctx, id, spec.Stdin, len(spec.Ports) > 0)
 		}
 	}
 	if err != nil {

@@ -19,9 +19,6 @@ import (
 
 // Start says of a mistake that Create let pass that it is one: Podman looks at users, bind mounts and ports only now.
 func (a *api) Start(ctx context.Context, id string) error {
-	if err := a.portsFree(ctx, id); err != nil {
-		return err
-	}
 	err := a.client.json(ctx, call{method: http.MethodPost, path: endpoint("containers", id, "start")}, nil, nil)
 	return startFailure(err)
 }

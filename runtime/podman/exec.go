@@ -54,9 +54,6 @@ func (a *api) Attach(ctx context.Context, id string, p engine.Process) (*engine.
 
 // AttachFirst has Podman prepare the container, which is where it finds most of what Start would.
 func (a *api) AttachFirst(ctx context.Context, id string) (*engine.Stream, error) {
-	if err := a.portsFree(ctx, id); err != nil {
-		return nil, err
-	}
 	req, err := a.client.request(ctx, call{
 		method: http.MethodPost, path: endpoint("containers", id, "attach"),
 		query: url.Values{"stream": {"true"}, "stdin": {"true"}, "stdout": {"true"}, "stderr": {"true"}, "detachKeys": {engine.DetachKeys()}},

@@ -72,10 +72,10 @@ func listedPorts(ranges []portRange) []runtime.PublishedPort {
 	return out
 }
 
-// portsFree is ErrPortInUse where another container holds a port of this one. Podman finds out by itself, but only when it has set
+// PortsFree implements engine.PortChecker. Podman finds out by itself, but only when it has set
 // up the network; and what it then takes down again, with root, is rules of the container that holds the port, whose port is
 // reached no more (netavark 1.4).
-func (a *api) portsFree(ctx context.Context, id string) error {
+func (a *api) PortsFree(ctx context.Context, id string) error {
 	var data define.InspectContainerData
 	err := a.client.json(ctx, call{method: http.MethodGet, path: endpoint("containers", id, "json")}, nil, &data)
 	if err != nil {
