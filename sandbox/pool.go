@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/hashicorp/go-multierror"
 
@@ -111,7 +112,7 @@ func (o PoolOptions) checkPool() error {
 	return o.check()
 }
 
-// Get hands out a sandbox, which from then on belongs to the caller, who closes it; another is started in its place. It waits for
+// Get hands out a sandbox, which from then on belongs to the caller, who closes it; another is started in its place a moment later. It waits for
 // one as long as ctx lets it, and ends earlier with the error of starts that fail, see [NewPool]. Each sandbox is handed out once, and runs when
 // Get looks at it last. After Close Get is runtime.ErrClosed.
 func (p *Pool) Get(ctx context.Context) (*Sandbox, error) {
@@ -123,7 +124,7 @@ func (p *Pool) Get(ctx context.Context) (*Sandbox, error) {
 		err = p.lookUnlessClosed(ctx, box)
 		switch {
 		case err == nil:
-			p.release()
+			time.AfterFunc(poolHeadStart, p.release)
 			return box, nil
 		case !errors.Is(err, errDead):
 			p.ready <- box // it has a place there, and Close waits for it

@@ -110,7 +110,12 @@ func TestPool(t *testing.T) {
 				t.Fatalf("%s is handed out twice", box.ID())
 			}
 			seen[box.ID()] = box
+			synctest.Wait()
+			if n := len(seen); n <= 3 && rt.runs != 3 {
+				t.Errorf("%d starts as soon as %d were handed out", rt.runs, n)
+			}
 		}
+		time.Sleep(time.Second)
 		synctest.Wait()
 		if got := pool.Stats(); got != (sandbox.PoolStats{Ready: 3}) || rt.runs != 8 {
 			t.Errorf("after five Gets the pool is %+v after %d starts", got, rt.runs)
@@ -169,6 +174,7 @@ func TestPoolDead(t *testing.T) {
 		if box := get(t, pool); box.ID() < "box4" {
 			t.Errorf("handed out %s, which does not run", box.ID())
 		}
+		time.Sleep(time.Second)
 		synctest.Wait()
 		if left, stats := rt.left(), pool.Stats(); len(left) != 4 || stats.Ready != 3 || left["box1"] || left["box3"] {
 			t.Errorf("left %v, %+v", left, stats)
@@ -229,6 +235,7 @@ func TestPoolFailures(t *testing.T) {
 		}
 		rt.set(func() { rt.before = func(context.Context, int) error { return nil } })
 		get(t, pool)
+		time.Sleep(time.Second)
 		synctest.Wait()
 		if stats := pool.Stats(); stats != (sandbox.PoolStats{Ready: 4}) {
 			t.Errorf("%+v when starts go well again", stats)
@@ -364,6 +371,7 @@ func TestPoolLooksInside(t *testing.T) {
 		box, err := pool.Get(t.Context())
 		must(t, err)
 		must(t, box.Close())
+		time.Sleep(time.Second)
 		synctest.Wait()
 		rt.set(func() { rt.mute, rt.inspecting = errors.New("no answer"), nil })
 		rt.setState("box2", runtime.StateExited)

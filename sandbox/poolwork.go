@@ -16,6 +16,8 @@ const (
 	poolCheck = 10 * time.Second // between looks at sandboxes that wait
 	// poolAnswer is what a sandbox gets to answer, before the engine is asked about it. One that is paused does not.
 	poolAnswer = 5 * time.Second
+	// poolHeadStart is what whoever got a sandbox has for a first command before the start of the next one takes the processor from it.
+	poolHeadStart = 20 * time.Millisecond
 )
 
 // release takes a sandbox off what the pool answers for.
