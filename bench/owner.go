@@ -177,6 +177,9 @@ func measureOwner(ctx context.Context, b *bench) error {
 	return nil
 }
 
+// lookInterval is between looks at what is left of them, which is how exact the times are. More often, the looks would take the processor that the end needs.
+const lookInterval = 50 * time.Millisecond
+
 // orphans is how long an owner's sandboxes stay after it.
 func (b *bench) orphans(ctx context.Context, d *bed, kind string, count int) (float64, error) {
 	o, err := b.newOwner(ctx, d, kind)
@@ -200,7 +203,7 @@ func (b *bench) orphans(ctx context.Context, d *bed, kind string, count int) (fl
 			select {
 			case <-ctx.Done():
 				return fmt.Errorf("%w: %s left", ctx.Err(), left)
-			case <-time.After(5 * time.Millisecond):
+			case <-time.After(lookInterval):
 			}
 		}
 	})
