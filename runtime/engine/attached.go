@@ -74,15 +74,14 @@ func (e *engine) comesUp(ctx context.Context, id string, stream *Stream, carries
 	return e.running(ctx, id)
 }
 
-// launchAgain starts a container that was stopped.
+// launchAgain starts a container that was stopped. Its first process carries no session from then on: Podman 4 cleans up after the last run when the container
+// has ended, and where that comes late it takes with it what has attached for the next run.
 func (e *engine) launchAgain(ctx context.Context, c runtime.Container) error {
-	carries := c.Labels[labelCarrier] == "1"
 	e.sessions.end(c.ID) // what is left of those from before
-	stream, err := e.launch(ctx, c.ID, carries, len(c.Expected) > 0)
-	if err != nil {
+	if _, err := e.launch(ctx, c.ID, false, len(c.Expected) > 0); err != nil {
 		return err
 	}
-	if _, err := e.settle(ctx, c.ID, stream, carries); err != nil {
+	if _, err := e.settle(ctx, c.ID, nil, false); err != nil {
 		return err
 	}
 	return e.furnish(ctx, c, c.Mounts, func(runtime.Mount) bool { return false })

@@ -37,17 +37,27 @@ func (a *api) Stop(ctx context.Context, id string, grace time.Duration) error {
 	return failure(err, runtime.ErrNotFound)
 }
 
+// slowEnd is what Podman says when what it has killed does not end within some seconds, as on a machine that is very busy. It has waited, and so may the next try.
+const (
+	slowEnd     = "could not be stopped"
+	deleteTries = 4
+)
+
 // Delete gives Podman no time to wait for the processes: without a timeout it takes the container's, ten seconds. The name of
 // the option for volumes differs between Podman's two APIs.
 func (a *api) Delete(ctx context.Context, id string) error {
 	var reports []struct {
 		Err json.RawMessage
 	}
-	err := a.client.json(ctx, call{
-		method: http.MethodDelete, path: endpoint("containers", id),
-		query: url.Values{"force": {"true"}, "timeout": {"0"}, "volumes": {"true"}, "v": {"true"}},
-	}, nil, &reports)
-	return failure(err, runtime.ErrNotFound)
+	for try := 1; ; try++ {
+		err := a.client.json(ctx, call{
+			method: http.MethodDelete, path: endpoint("containers", id),
+			query: url.Values{"force": {"true"}, "timeout": {"0"}, "volumes": {"true"}, "v": {"true"}},
+		}, nil, &reports)
+		if err == nil || try == deleteTries || !strings.Contains(err.Error(), slowEnd) {
+			return failure(err, runtime.ErrNotFound)
+		}
+	}
 }
 
 func (a *api) Inspect(ctx context.Context, id string) (runtime.Container, error) {

@@ -250,6 +250,28 @@ func TestInspectImageAgainWherePodmanCrashed(t *testing.T) {
 	}
 }
 
+func TestDeleteAgainWhereTheEndIsSlow(t *testing.T) {
+	for message, c := range map[string]struct{ fails, requests int }{
+		"cannot remove container 1 as it could not be stopped: given PID did not die within timeout": {1, 2},
+		"cannot remove container 2 as it could not be stopped: given PID did not die within timeout": {9, deleteTries},
+		"cannot remove container 3: no space left on device":                                         {9, 1},
+	} {
+		requests := 0
+		a, _ := fakeService(t, func(w http.ResponseWriter, r *http.Request) {
+			if requests++; requests <= c.fails {
+				w.WriteHeader(http.StatusInternalServerError)
+				json.NewEncoder(w).Encode(map[string]string{"message": message})
+				return
+			}
+			io.WriteString(w, "[]")
+		})
+		err := a.Delete(t.Context(), "id")
+		if failed := c.fails >= c.requests; failed != (err != nil) || requests != c.requests {
+			t.Errorf("%s: %v after %d requests, want %d", message, err, requests, c.requests)
+		}
+	}
+}
+
 func TestCreateAgainWhereAnotherMadeTheVolume(t *testing.T) {
 	id := strings.Repeat("0123456789abcdef", 4)
 	mounts := []runtime.Mount{{Type: runtime.MountVolume, Source: "a", Target: "/a"}, {Type: runtime.MountVolume, Source: "b", Target: "/b"}}
