@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -11,7 +12,7 @@ import (
 )
 
 // Check runs the cases that cfg selects and reports on them. The error says why the suite itself could not run; failed
-// cases are in the report. When ctx ends, the cases under way end, and those that have not begun are left out.
+// cases are in the report. When ctx ends, the cases under way end. Those of them that fail then prove nothing, and are left out of the report as those that have not begun.
 func Check(ctx context.Context, cfg Config) (Report, error) {
 	return check(ctx, cfg, Cases())
 }
@@ -27,23 +28,26 @@ func check(ctx context.Context, cfg Config, cases []Case) (report Report, err er
 		report.Duration = Duration(time.Since(start))
 	}()
 	selected := s.cfg.selected(cases)
-	results := make([]Result, len(selected))
-	begun := 0
+	results := make([]Result, len(selected)) // without an id where there is none
 	var wg sync.WaitGroup
 	for i, c := range selected {
 		s.slots <- struct{}{}
 		if ctx.Err() != nil {
 			break
 		}
-		begun++
 		wg.Go(func() {
 			defer func() { <-s.slots }()
-			results[i] = s.run(ctx, c)
-			s.log(results[i])
+			result := s.run(ctx, c)
+			if ctx.Err() != nil && result.Outcome == Failed {
+				return
+			}
+			results[i] = result
+			s.log(result)
 		})
 	}
 	wg.Wait()
-	return Report{Runtime: s.info, Started: start.UTC(), Results: results[:begun]}, ctx.Err()
+	results = slices.DeleteFunc(results, func(r Result) bool { return r.ID == "" })
+	return Report{Runtime: s.info, Started: start.UTC(), Results: results}, ctx.Err()
 }
 
 // Run runs the cases that cfg selects as subtests of t, named by their ids, and reports on them.

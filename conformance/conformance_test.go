@@ -271,10 +271,14 @@ func TestSelectionAndBound(t *testing.T) {
 
 func TestCancelledCheck(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	cases := []Case{{ID: "a", Run: func(t *T) { cancel(); <-t.Context().Done(); t.Fatalf("ended") }}, {ID: "b", Run: func(*T) {}}}
-	report, err := check(ctx, Config{Open: newFake().open, Parallel: 1}, cases)
-	if !errors.Is(err, context.Canceled) || len(report.Results) != 1 {
-		t.Errorf("got %d results and %v, want one and the context's error", len(report.Results), err)
+	cases := []Case{
+		{ID: "a", Run: func(*T) {}}, {ID: "b", Run: func(t *T) { t.Fatalf("wrong") }},
+		{ID: "c", Run: func(t *T) { cancel(); <-t.Context().Done(); t.Fatalf("ended") }}, {ID: "d", Run: func(*T) {}},
+	}
+	var log strings.Builder
+	report, err := check(ctx, Config{Open: newFake().open, Parallel: 1, Log: &log}, cases)
+	if !errors.Is(err, context.Canceled) || len(report.Results) != 2 || report.Count(Failed) != 1 || strings.Contains(log.String(), "ended") {
+		t.Errorf("got %+v, %v and log %q, want two results, none of the case that was under way, and the context's error", report.Results, err, log.String())
 	}
 }
 

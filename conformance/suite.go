@@ -85,7 +85,7 @@ func (s *suite) close() error {
 // run runs one case under its watchdog.
 func (s *suite) run(ctx context.Context, c Case) Result {
 	start := time.Now()
-	ctx, cancel := context.WithTimeoutCause(ctx, s.cfg.CaseTimeout, fmt.Errorf("the case took more than %v", s.cfg.CaseTimeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, s.cfg.CaseTimeout, fmt.Errorf("the case took more than %v, its Config.CaseTimeout (--case-timeout)", s.cfg.CaseTimeout))
 	defer cancel()
 	t := &T{suite: s, c: c, ctx: ctx, token: token()}
 	done := make(chan struct{})

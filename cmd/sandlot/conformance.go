@@ -3,9 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"text/tabwriter"
@@ -62,6 +59,7 @@ for it is refused.`,
 	flags.StringArrayVarP(&outputs, "output", "o", nil, "`FILE` for the report, several times for several (default: standard output)")
 	flags.Var(&parallel, "parallel", "how many cases run at once (default 3)")
 	flags.Var(&patience, "case-timeout", "how long a case may take, more on slow machines (default 1m)")
+	cmd.MarkFlagsMutuallyExclusive("list", "output")
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(
 		[]string{"text", "json", "junit"}, cobra.ShellCompDirectiveNoFileComp))
 	cmd.AddCommand(a.conformanceDiffCommand(), a.conformanceTableCommand())
@@ -92,36 +90,11 @@ func (a *app) listCases(cases []conformance.Case, format string) error {
 	return usage("--list has no format %s\nuse text or json", format)
 }
 
-// A reportFile is where a report goes.
-type reportFile struct {
-	*os.File
-	format string
-}
-
-// createReports makes the files before the suite runs, which takes minutes.
-func createReports(names []string, format string) (reports []reportFile, err error) {
-	for _, name := range names {
-		f, err := os.Create(name)
-		if err != nil {
-			for _, r := range reports {
-				r.Close()
-			}
-			return nil, err
-		}
-		r := reportFile{f, format}
-		if format == "" {
-			r.format = map[string]string{".json": "json", ".xml": "junit"}[filepath.Ext(name)]
-		}
-		reports = append(reports, r)
-	}
-	return reports, nil
-}
-
 // conformance runs the cases. A text report on standard output is written as the cases end, any other one when all have.
-func (a *app) conformance(ctx context.Context, cfg conformance.Config, reports []reportFile, format string) (err error) {
+func (a *app) conformance(ctx context.Context, cfg conformance.Config, reports []*reportFile, format string) (err error) {
 	defer func() {
 		for _, r := range reports {
-			err = closeAfter(r, err)
+			r.abandon()
 		}
 	}()
 	streamed := len(reports) == 0 && format != "json" && format != "junit"
@@ -136,7 +109,7 @@ func (a *app) conformance(ctx context.Context, cfg conformance.Config, reports [
 		return err
 	}
 	for _, r := range reports {
-		if err := writeReport(result, r.format, r); err != nil {
+		if err := r.write(result); err != nil {
 			return err
 		}
 	}
@@ -152,14 +125,4 @@ func (a *app) conformance(ctx context.Context, cfg conformance.Config, reports [
 		err = exitCode(1)
 	}
 	return err
-}
-
-func writeReport(r conformance.Report, format string, w io.Writer) error {
-	switch format {
-	case "json":
-		return r.WriteJSON(w)
-	case "junit":
-		return r.WriteJUnit(w)
-	}
-	return r.WriteText(w)
 }

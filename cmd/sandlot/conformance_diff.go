@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"os"
@@ -41,11 +42,13 @@ A seed makes the same sequence each time. Everything that was made is removed. T
 				if err != nil {
 					return err
 				}
-				if err := json.Unmarshal(text, &cfg.Sequence); err != nil {
+				strict := json.NewDecoder(bytes.NewReader(text))
+				strict.DisallowUnknownFields()
+				if err := strict.Decode(&cfg.Sequence); err != nil {
 					return usage("--replay %s holds no sequence: %v", replay, err)
 				}
-				if len(cfg.Sequence) == 0 {
-					return usage("--replay %s holds no sequence", replay)
+				if err := differ.Check(cfg.Sequence); err != nil {
+					return usage("--replay %s holds no sequence: %v", replay, err)
 				}
 			}
 			cfg.A, cfg.B, cfg.Log = a.side(a.runtime), a.side(against), a.progress()

@@ -15,7 +15,17 @@ func TestConformanceDiffUsage(t *testing.T) {
 	if err := os.WriteFile(empty, []byte("[]"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	file := func(name, text string) string {
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
 	for _, c := range []struct{ args, stderr string }{
+		{"conformance diff --against podman --replay " + file("op", `[{"op":"runn"}]`), `no operation "runn"`},
+		{"conformance diff --against podman --replay " + file("field", `[{"op":"stop","sandboxx":"a"}]`), "sandboxx"},
+		{"conformance diff --against podman --replay " + file("bare", `[{"op":"exec","sandbox":"a"}]`), "without its arguments"},
 		{"conformance diff", "--against is missing"},
 		{"conformance diff --against podman --steps 0", "too few"},
 		{"conformance diff --against podman --seed x", "--seed"},

@@ -31,6 +31,11 @@ func TestConformanceUsage(t *testing.T) {
 		{"conformance --format xml", "text, json, junit"},
 		{"conformance --list --format junit", "use text or json"},
 		{"conformance --output /no/such/dir/report", "no such file"},
+		{"conformance --output -", "standard output"},
+		{"conformance --output /", "is a directory"},
+		{"conformance --output a.json --output a.json", "twice"},
+		{"conformance --list --output list.json", "list"},
+		{"conformance table a/report.json b/report.json", "name each file as the engine"},
 		{"conformance --parallel 0", "write 1 or more"},
 		{"conformance --case-timeout 0", "write 2s, 5m or 1h"},
 		{"conformance exec", "usage: sandlot conformance"},
@@ -48,7 +53,16 @@ func TestConformanceUsage(t *testing.T) {
 func TestConformanceFails(t *testing.T) {
 	f := &fake{}
 	f.call(t, "conformance", "--run", "^"+conformance.Cases()[0].ID+"$").want(t, 125, "", "build")
-	report := filepath.Join(t.TempDir(), "one.json")
+	dir := t.TempDir()
+	report := filepath.Join(dir, "one.json")
+	if err := os.WriteFile(report, []byte("an older one"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f.call(t, "conformance", "--output", report, "--output", filepath.Join(dir, "new.xml")).want(t, 125, "", "build")
+	left, err := os.ReadDir(dir)
+	if older, readErr := os.ReadFile(report); err != nil || len(left) != 1 || string(older) != "an older one" {
+		t.Errorf("a suite that cannot run leaves %v, %s, %v %v", left, older, err, readErr)
+	}
 	junit := filepath.Join(t.TempDir(), "one.xml")
 	f.capable = true
 	f.call(t, "conformance", "-q", "--run", "^"+conformance.Cases()[0].ID+"$", "--output", report, "--output", junit).want(t, 1, "", "")

@@ -74,6 +74,7 @@ func Run(ctx context.Context, cfg Config) (report Report, err error) {
 	if err == nil {
 		err = r.shrink(ctx, sequence)
 	}
+	r.report.Interrupted = ctx.Err() != nil
 	r.report.Seconds = time.Since(r.begun).Seconds()
 	return r.report, errors.Join(err, ctx.Err())
 }

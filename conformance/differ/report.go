@@ -23,9 +23,11 @@ type Report struct {
 	B    Runtime `json:"b"`
 	Seed uint64  `json:"seed"`
 	// Steps is how many were done, those left out included.
-	Steps      int        `json:"steps"`
-	Seconds    float64    `json:"seconds"`
-	Operations map[Op]int `json:"operations"`
+	Steps int `json:"steps"`
+	// Interrupted says that ctx ended before the last of them.
+	Interrupted bool       `json:"interrupted,omitempty"`
+	Seconds     float64    `json:"seconds"`
+	Operations  map[Op]int `json:"operations"`
 	// LeftOut says what only one of them is capable of, and how many steps had it.
 	LeftOut     map[string]int `json:"leftOut,omitempty"`
 	Differences []Difference   `json:"differences"`

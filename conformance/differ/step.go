@@ -1,6 +1,8 @@
 package differ
 
 import (
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/sandlot-dev/sandlot/runtime"
@@ -25,6 +27,35 @@ const (
 	OpRemoveImage  Op = "remove image"
 	OpRemoveVolume Op = "remove volume"
 )
+
+// Check says what is wrong with a sequence that somebody has written: no steps, an operation that there is not, or one without what it needs.
+func Check(sequence []Step) error {
+	if len(sequence) == 0 {
+		return errors.New("it has no steps")
+	}
+	for i, step := range sequence {
+		missing := false
+		switch step.Op {
+		case OpRun:
+			missing = step.Run == nil
+		case OpExec:
+			missing = step.Exec == nil
+		case OpPut:
+			missing = step.Put == nil
+		case OpGet:
+			missing = step.Get == nil
+		case OpBuild:
+			missing = step.Build == nil
+		case OpInspect, OpList, OpHostPort, OpStop, OpStart, OpRemove, OpRemoveImage, OpRemoveVolume:
+		default:
+			return fmt.Errorf("step %d: there is no operation %q", i+1, step.Op)
+		}
+		if missing {
+			return fmt.Errorf("step %d: %q without its arguments", i+1, step.Op)
+		}
+	}
+	return nil
+}
 
 // A Step is one operation. Names of sandboxes, volumes and images that begin with "$" are the sequence's own: each runtime has
 // names for them that nothing else uses.
