@@ -142,14 +142,20 @@ func (h host) sandboxes(s subject) Finding {
 	for _, c := range s.garbage.Sandboxes {
 		left = append(left, c.Name)
 	}
-	left = append(append(left, s.garbage.Containers...), s.garbage.Volumes...)
-	if len(left) == 0 {
+	left = append(left, s.garbage.Containers...)
+	guests := len(s.garbage.Volumes)
+	if len(left)+guests == 0 {
 		return ok("%s, none is left behind", says)
 	}
-	const most = 5
-	named := join(left[:min(len(left), most)])
-	if len(left) > most {
-		named += fmt.Sprintf(" and %d more", len(left)-most)
+	if len(left) > 0 {
+		const most = 5
+		says += "; left behind: " + join(left[:min(len(left), most)])
+		if len(left) > most {
+			says += fmt.Sprintf(" and %d more", len(left)-most)
+		}
 	}
-	return note("sandlot --runtime "+redacted(s.info.URL)+" gc", "%s; left behind: %s", says, named)
+	if guests > 0 {
+		says += fmt.Sprintf("; %d volumes of guests of other versions, which no sandbox uses", guests)
+	}
+	return note("sandlot --runtime "+redacted(s.info.URL)+" gc", "%s", says)
 }

@@ -184,7 +184,7 @@ func (r *Report) judge(h host, s subject) {
 func (r *Report) noEngine(h host) (verdict, fix string) {
 	for i := range r.Places {
 		// Podman was there and did not work: something of the host's keeps it from that.
-		if p := &r.Places[i]; p.URL == "" && p.Fix == "" && h.program("podman") != "" {
+		if p := &r.Places[i]; p.Name == auto.OwnService && p.Fix == "" && h.program("podman") != "" {
 			p.Fix = cmp.Or(r.fixOf("user-namespaces", "session", "newuidmap", "subuid", "subgid"), "podman info, which tells why")
 			fix = p.Fix
 		}

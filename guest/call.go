@@ -26,7 +26,7 @@ const (
 	quietTime    = time.Second
 	maxQuietTime = 30 * time.Second
 	// rescueTime bounds a Rescue.
-	rescueTime = 30 * time.Second
+	rescueTime = 90 * time.Second
 )
 
 // A call is one request over a channel, from the guest's hello to its result.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"regexp"
 	"slices"
 	"text/tabwriter"
@@ -98,15 +99,21 @@ func (a *app) conformance(ctx context.Context, cfg conformance.Config, reports [
 		}
 	}()
 	streamed := len(reports) == 0 && format != "json" && format != "junit"
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	lines := &unread{Writer: a.stdout, end: cancel}
 	cfg.Log = a.progress()
 	if streamed {
-		cfg.Log = a.stdout
+		cfg.Log = lines
 	}
 	cfg.Open = func(ctx context.Context) (runtime.Runtime, error) { return a.open(ctx, a.runtime) }
 	cfg.Foreign = foreign.Make
-	result, err := conformance.Check(ctx, cfg)
-	if err != nil {
-		return err
+	result, suiteErr := conformance.Check(ctx, cfg)
+	switch {
+	case lines.err != nil:
+		return lines.err
+	case suiteErr != nil && (ctx.Err() != nil || len(result.Results) == 0):
+		return suiteErr // it could not run, or has not run to its end
 	}
 	for _, r := range reports {
 		if err := r.write(result); err != nil {
@@ -114,6 +121,8 @@ func (a *app) conformance(ctx context.Context, cfg conformance.Config, reports [
 		}
 	}
 	switch {
+	case suiteErr != nil:
+		return suiteErr
 	case streamed:
 		_, err = fmt.Fprintln(a.stdout, result.Summary())
 	case len(reports) == 0:
@@ -125,4 +134,20 @@ func (a *app) conformance(ctx context.Context, cfg conformance.Config, reports [
 		err = exitCode(1)
 	}
 	return err
+}
+
+// An unread notes that nobody takes what is written any more, and ends what writes it.
+type unread struct {
+	io.Writer
+	end context.CancelCauseFunc
+	err error
+}
+
+func (u *unread) Write(p []byte) (int, error) {
+	n, err := u.Writer.Write(p)
+	if err != nil && u.err == nil {
+		u.err = err
+		u.end(err)
+	}
+	return n, err
 }

@@ -30,12 +30,12 @@ A seed makes the same sequence each time. Everything that was made is removed. T
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
+			case cfg.Steps < 1:
+				return usage("--steps %d is too few\nwrite 1 or more", cfg.Steps)
 			case shown:
 				return a.printJSON(differ.Generate(cfg.Seed, cfg.Steps))
 			case against == "":
 				return usage("--against is missing\nname the engine to compare with")
-			case cfg.Steps < 1:
-				return usage("--steps %d is too few", cfg.Steps)
 			}
 			if replay != "" {
 				text, err := os.ReadFile(replay)

@@ -2,7 +2,10 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -103,3 +106,19 @@ func TestCompatibilityPage(t *testing.T) {
 	}
 	new(fake).call(t, "conformance", "table", docs+".json").want(t, 0, string(page), "")
 }
+
+// TestUnread: a suite whose lines nobody takes any more is not run on.
+func TestUnread(t *testing.T) {
+	full := errors.New("the device is full")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	u := &unread{Writer: writerFunc(func([]byte) (int, error) { return 0, full }), end: cancel}
+	fmt.Fprintln(u, "a line")
+	fmt.Fprintln(u, "another")
+	if u.err != full || context.Cause(ctx) != full {
+		t.Errorf("got %v, and a context that ended with %v", u.err, context.Cause(ctx))
+	}
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }

@@ -21,7 +21,7 @@ func main() {
 		builtin: builtin.Build,
 		examine: doctor.Check,
 	}
-	ctx, stop := withSignals(context.Background(), func(code int) {
+	ctx, stop := withSignals(context.Background(), signalGap, func(code int) {
 		a.terminal.release()
 		os.Exit(code)
 	})

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
 // signalError is why a context was cancelled: the user, or the system, wants the command to end.
@@ -19,11 +20,14 @@ func (e *signalError) number() int {
 	return int(syscall.SIGINT)
 }
 
-// withSignals gives a context that ends at the first SIGINT, SIGTERM or SIGHUP, so that the command can remove what it made. The second calls
-// abort, which does not return.
+// signalGap is how long after the first signal another one is a second wish: timeout(1), among others, sends one to the process and one to its group.
+const signalGap = 500 * time.Millisecond
+
+// withSignals gives a context that ends at the first SIGINT, SIGTERM or SIGHUP, so that the command can remove what it made. Another one, gap or more after
+// that, calls abort, which does not return.
 //
 // SIGPIPE is taken too: it would end the process with its sandbox left behind, where a failed write removes it.
-func withSignals(ctx context.Context, abort func(code int)) (_ context.Context, stop func()) {
+func withSignals(ctx context.Context, gap time.Duration, abort func(code int)) (_ context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 2)
 	pipe := make(chan os.Signal, 1)
@@ -31,7 +35,7 @@ func withSignals(ctx context.Context, abort func(code int)) (_ context.Context, 
 	signal.Notify(pipe, syscall.SIGPIPE)
 	done := make(chan struct{})
 	go func() {
-		ended := false
+		var ended time.Time
 		for {
 			select {
 			case <-done:
@@ -39,11 +43,13 @@ func withSignals(ctx context.Context, abort func(code int)) (_ context.Context, 
 			case <-pipe:
 			case s := <-signals:
 				err := &signalError{s}
-				if ended {
+				switch {
+				case ended.IsZero():
+					ended = time.Now()
+					cancel(err)
+				case time.Since(ended) >= gap:
 					abort(128 + err.number())
 				}
-				ended = true
-				cancel(err)
 			}
 		}
 	}()

@@ -12,7 +12,7 @@ import (
 
 func TestSignals(t *testing.T) {
 	aborted := make(chan int, 1)
-	ctx, stop := withSignals(t.Context(), func(code int) { aborted <- code })
+	ctx, stop := withSignals(t.Context(), 0, func(code int) { aborted <- code })
 	defer stop()
 	raise(t, syscall.SIGTERM)
 	<-ctx.Done()
@@ -28,6 +28,23 @@ func TestSignals(t *testing.T) {
 		}
 	case <-time.After(time.Minute):
 		t.Error("the second signal did not abort")
+	}
+}
+
+// TestSignalsAtOnce: signals that come with the first are no second wish.
+func TestSignalsAtOnce(t *testing.T) {
+	aborted := make(chan int, 1)
+	ctx, stop := withSignals(t.Context(), time.Hour, func(code int) { aborted <- code })
+	raise(t, syscall.SIGTERM)
+	<-ctx.Done()
+	for range 100 {
+		raise(t, syscall.SIGTERM)
+	}
+	stop()
+	select {
+	case code := <-aborted:
+		t.Errorf("signals that came with the first exit with %d", code)
+	default:
 	}
 }
 

@@ -46,10 +46,19 @@ func open(t *testing.T, dir string) runtime.Runtime {
 func TestConformance(t *testing.T) {
 	dir := t.TempDir()
 	open(t, dir)
-	conformance.Run(t, conformance.Config{
+	report := conformance.Run(t, conformance.Config{
 		Open:  func(context.Context) (runtime.Runtime, error) { return namespaces.Open(dir) },
 		Image: image, CaseTimeout: 3 * time.Minute,
 	})
+	if name := os.Getenv("SANDLOT_TEST_REPORT"); name != "" {
+		var content bytes.Buffer
+		if err := report.WriteJSON(&content); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, content.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // clientVariable makes this test another process that makes a sandbox in a directory, and ends.

@@ -18,6 +18,9 @@ import (
 	"github.com/sandlot-dev/sandlot/runtime/podman"
 )
 
+// OwnService is the name of the place that needs no socket: podman, started for this process.
+const OwnService = "a Podman service of our own"
+
 // Name is the name under which Open searches.
 const Name = "auto"
 

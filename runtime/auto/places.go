@@ -55,7 +55,7 @@ func places(getenv func(string) string) []try.Place {
 			add(dockerAt("the rootless Docker socket", "unix://"+filepath.Join(dir, "docker.sock")))
 		}
 	}
-	add(try.Place{Name: "a Podman service of our own", Open: podman.StartService, Patience: try.Started})
+	add(try.Place{Name: OwnService, Open: podman.StartService, Patience: try.Started})
 	return all
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	rescueTime  = 10 * time.Second       // for a privileged kill, and for what comes after
+	rescueTime  = 30 * time.Second       // for a privileged kill, and for what comes after: an exec of the engine each, which takes long on a busy machine
 	explainTime = 5 * time.Second        // for asking why a channel broke
 	settleTime  = 500 * time.Millisecond // for an engine to notice that a container has ended
 )

@@ -83,10 +83,18 @@ type destination struct {
 // place makes one URL of all that a destination says.
 func place(title string, d destination) Place {
 	u, err := url.Parse(d.URI)
-	if err != nil || u.Scheme == "" {
-		return Place{Name: title, Err: &runtime.Error{
-			Op: "open", Runtime: name, Kind: runtime.ErrInvalid, Message: fmt.Sprintf("%q is no URL", d.URI), Err: err,
-		}}
+	if err == nil && u.Scheme == "" {
+		shown := d.URI
+		if u.User != nil {
+			shown = u.Redacted()
+		}
+		err = fmt.Errorf("%q has no scheme, such as unix or ssh", shown)
+	}
+	if err != nil {
+		if parse := new(url.Error); errors.As(err, &parse) {
+			err = parse.Err // without the URL, which may hold a password
+		}
+		return Place{Name: title, Err: &runtime.Error{Op: "open", Runtime: name, Kind: runtime.ErrInvalid, Message: "what it says is no URL", Err: err}}
 	}
 	if u.Scheme == "unix" && u.Host != "" { // unix://run/podman.sock, which Podman takes
 		u.Path, u.Host = "/"+u.Host+u.Path, ""

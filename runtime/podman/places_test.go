@@ -48,6 +48,15 @@ func expectPlaces(t *testing.T, getenv func(string) string, want ...string) {
 	}
 }
 
+// TestPlaceKeepsSecrets: a URL that cannot be read is not shown, since it may hold a password.
+func TestPlaceKeepsSecrets(t *testing.T) {
+	for _, uri := range []string{"ssh://user:secret@[::1", "//user:secret@host/socket"} {
+		if p := place("a place", destination{URI: uri}); p.Err == nil || strings.Contains(p.Err.Error(), "secret") {
+			t.Errorf("%s gives %v", uri, p.Err)
+		}
+	}
+}
+
 func TestPlacesOfTheEnvironment(t *testing.T) {
 	getenv, _ := lookup(t)
 	expectPlaces(t, getenv)
