@@ -174,7 +174,7 @@ func (o *output) copy(copied *sync.WaitGroup) {
 		if err != nil {
 			break
 		}
-		if n == fewBytes {
+		if n == len(buf) && n == fewBytes {
 			buf = make([]byte, wire.MaxData)
 		}
 	}
