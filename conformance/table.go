@@ -3,6 +3,8 @@ package conformance
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"slices"
 )
@@ -13,7 +15,12 @@ type Table struct {
 	// Cases are the ids of the rows.
 	Cases   []string `json:"cases"`
 	Engines []Column `json:"engines"`
+
+	read map[string]bool // names of the reports that Read has read
 }
+
+// ErrNameTaken is that of two reports with one name, of which one would hide the other.
+var ErrNameTaken = errors.New("another report has the same name")
 
 // A Column is an engine of a Table.
 type Column struct {
@@ -149,10 +156,18 @@ func (t *Table) Read(name string, r io.Reader) error {
 		return nil
 	}
 	report, err := ReadReport(bytes.NewReader(content))
-	if err == nil {
-		t.Add(name, report)
+	if err != nil {
+		return err
 	}
-	return err
+	if t.read[name] {
+		return fmt.Errorf("%w: %s", ErrNameTaken, name)
+	}
+	if t.read == nil {
+		t.read = make(map[string]bool)
+	}
+	t.read[name] = true
+	t.Add(name, report)
+	return nil
 }
 
 // WriteJSON writes the table as one JSON object.

@@ -13,7 +13,7 @@ import (
 // A reportFile is where a report goes. Until there is one, it is in a file beside that: what was there before stays when the suite cannot run.
 type reportFile struct {
 	name, format string
-	file         *os.File // nil: it is written, or given up
+	file         *os.File // nil: it is written
 }
 
 // partOf is the name of the file beside.
@@ -21,19 +21,23 @@ func partOf(name string) string { return name + ".part" }
 
 // createReports makes the files before the suite runs, which takes minutes.
 func createReports(names []string, format string) (reports []*reportFile, err error) {
+	defer func() {
+		if err != nil {
+			for _, r := range reports {
+				r.abandon()
+			}
+		}
+	}()
 	for i, name := range names {
 		if slices.Contains(names[:i], name) {
-			return nil, usage("--output %s is there twice", name)
+			return reports, usage("--output %s is there twice", name)
 		}
 		r := &reportFile{name: name, format: format}
 		if format == "" {
 			r.format = map[string]string{".json": "json", ".xml": "junit"}[filepath.Ext(name)]
 		}
 		if r.file, err = createReport(name); err != nil {
-			for _, r := range reports {
-				r.abandon()
-			}
-			return nil, err
+			return reports, err
 		}
 		reports = append(reports, r)
 	}

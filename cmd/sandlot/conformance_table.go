@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -36,9 +37,6 @@ A case of this version of the suite that no FILE has is "not run".`,
 		Args: arguments(cobra.MinimumNArgs(1)),
 		RunE: func(_ *cobra.Command, files []string) error {
 			table := conformance.NewTable(conformance.Cases())
-			if err := checkNames(files); err != nil {
-				return err
-			}
 			for _, file := range files {
 				if err := readInto(table, file); err != nil {
 					return err
@@ -51,27 +49,16 @@ A case of this version of the suite that no FILE has is "not run".`,
 	return cmd
 }
 
-func engineName(file string) string { return strings.TrimSuffix(filepath.Base(file), ".json") }
-
-// checkNames sees to it that no report hides another engine's of the same name.
-func checkNames(files []string) error {
-	named := make(map[string]string)
-	for _, file := range files {
-		name := engineName(file)
-		if other, taken := named[name]; taken {
-			return usage("%s and %s are both reports of an engine %s\nname each file as the engine is to be called", other, file, name)
-		}
-		named[name] = file
-	}
-	return nil
-}
-
 func readInto(t *conformance.Table, file string) error {
 	content, err := os.ReadFile(file)
 	if err != nil {
 		return err
 	}
-	if err := t.Read(engineName(file), bytes.NewReader(content)); err != nil {
+	err = t.Read(strings.TrimSuffix(filepath.Base(file), ".json"), bytes.NewReader(content))
+	if errors.Is(err, conformance.ErrNameTaken) {
+		return usage("%s: %v\nname each file as the engine is to be called", file, err)
+	}
+	if err != nil {
 		return usage("%s is no report of the conformance suite and no table: %v\nsandlot conformance --output report.json makes a report", file, err)
 	}
 	return nil

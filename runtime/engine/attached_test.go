@@ -46,6 +46,47 @@ func (a *attacher) openWith(t *testing.T, options Options) *engine {
 	return e
 }
 
+// portChecker is a fake that says whether ports are free.
+type portChecker struct {
+	*attacher
+	answer error
+}
+
+func (c *portChecker) PortsFree(context.Context, string) error {
+	c.note("ports-free")
+	return c.answer
+}
+
+// A sandbox whose port is taken is not started, nor attached to, and one that publishes nothing is not asked about.
+func TestPortsFree(t *testing.T) {
+	for _, attached := range []bool{false, true} {
+		a := &attacher{fake: newFake()}
+		e := a.openWith(t, Options{})
+		checker := &portChecker{a, &runtime.Error{Kind: runtime.ErrPortInUse}}
+		e.api = checker
+		published := runtime.RunOptions{Attached: attached, Network: runtime.NetworkDefault, Ports: []runtime.Port{{Container: 80}}}
+		_, err := e.Run(t.Context(), image, published)
+		check(t, err, runtime.ErrPortInUse, "")
+		if got := a.calls("ports-free", "attach-first", "start"); got != "ports-free" {
+			t.Errorf("attached %v, taken: calls %s", attached, got)
+		}
+		a.mustSee(t, "")
+		checker.answer = nil
+		for _, opts := range []runtime.RunOptions{published, {Attached: attached}} {
+			if _, err := e.Run(t.Context(), image, opts); err != nil {
+				t.Error(err)
+			}
+		}
+		want := "ports-free, start, start"
+		if attached {
+			want = "ports-free, attach-first, start, attach-first, start"
+		}
+		if got := a.calls("ports-free", "attach-first", "start"); got != want {
+			t.Errorf("attached %v: calls %s, want %s", attached, got, want)
+		}
+	}
+}
+
 const callsOfAttached = "attach attach-first start stop inspect"
 
 // mustSee compares the calls so far, and forgets them.

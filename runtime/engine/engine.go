@@ -52,7 +52,7 @@ type engine struct {
 	known    map[string]bool    // full ids that carry Sandlot's label
 	held     map[string]*Stream // to first processes that have no session over their standard streams, and end with these
 	attached map[string]bool    // those of the known that the engine removes when they end
-	room     map[string]int     // for how many idle supervisors they have room; none: for no sessions
+	room     map[string]int     // for how many idle supervisors they have room; 0: for no sessions either
 
 	infoLock  lock
 	infoKept  *runtime.Info

@@ -49,15 +49,13 @@ func (a *api) Delete(ctx context.Context, id string) error {
 	var reports []struct {
 		Err json.RawMessage
 	}
-	for try := 1; ; try++ {
-		err := a.client.json(ctx, call{
+	err := again(deleteTries, slowEnd, func() error {
+		return a.client.json(ctx, call{
 			method: http.MethodDelete, path: endpoint("containers", id),
 			query: url.Values{"force": {"true"}, "timeout": {"0"}, "volumes": {"true"}, "v": {"true"}},
 		}, nil, &reports)
-		if err == nil || try == deleteTries || !strings.Contains(err.Error(), slowEnd) {
-			return failure(err, runtime.ErrNotFound)
-		}
-	}
+	})
+	return failure(err, runtime.ErrNotFound)
 }
 
 func (a *api) Inspect(ctx context.Context, id string) (runtime.Container, error) {

@@ -51,12 +51,9 @@ func (a *api) Create(ctx context.Context, spec engine.Spec) (string, []string, e
 		ID       string `json:"Id"`
 		Warnings []string
 	}
-	for tries := len(body.Volumes); ; tries-- {
-		err = a.client.json(ctx, call{method: http.MethodPost, path: endpoint("containers", "create")}, body, &answer)
-		if err == nil || tries == 0 || !strings.Contains(err.Error(), volumeExists) {
-			break
-		}
-	}
+	err = again(len(body.Volumes)+1, volumeExists, func() error {
+		return a.client.json(ctx, call{method: http.MethodPost, path: endpoint("containers", "create")}, body, &answer)
+	})
 	if err != nil {
 		return "", nil, failure(err, runtime.ErrImageNotFound,
 			"no such file or directory", "invalid", "must be", "not a valid", "seccomp", "apparmor", "conflict")

@@ -55,6 +55,15 @@ var phrases = []struct {
 	{"invalid argument", runtime.ErrInvalid},
 }
 
+// again makes a request up to so many times, as long as Podman's answer has words that say it was lost to what others did meanwhile.
+func again(tries int, words string, request func() error) error {
+	for ; ; tries-- {
+		if err := request(); err == nil || tries <= 1 || !strings.Contains(err.Error(), words) {
+			return err
+		}
+	}
+}
+
 // failure makes a *runtime.Error of what went wrong with a request. missing is the kind of a 404 that says no more; invalid lists
 // words that make it ErrInvalid for this request.
 func failure(err error, missing error, invalid ...string) error {

@@ -97,13 +97,11 @@ const crashed = "invalid memory address or nil pointer dereference"
 const inspectTries = 4
 
 func (a *api) inspectImage(ctx context.Context, name string) (image, error) {
-	for try := 1; ; try++ {
-		var found image
-		err := a.client.json(ctx, call{method: http.MethodGet, path: endpoint("images", name, "json")}, nil, &found)
-		if err == nil || try == inspectTries || !strings.Contains(err.Error(), crashed) {
-			return found, failure(err, runtime.ErrImageNotFound)
-		}
-	}
+	var found image
+	err := again(inspectTries, crashed, func() error {
+		return a.client.json(ctx, call{method: http.MethodGet, path: endpoint("images", name, "json")}, nil, &found)
+	})
+	return found, failure(err, runtime.ErrImageNotFound)
 }
 
 func (a *api) RemoveImage(ctx context.Context, name string) error {
