@@ -37,12 +37,16 @@ type engine struct {
 	info      runtime.Info
 	openErr   error
 	sandboxes []runtime.Container
+	guests    []string // volumes
 	closed    *int
 }
 
 func (e engine) Info(context.Context) (runtime.Info, error) { return e.info, nil }
 func (e engine) List(context.Context, runtime.ListOptions) ([]runtime.Container, error) {
 	return e.sandboxes, nil
+}
+func (e engine) Sweep(context.Context, runtime.SweepOptions) (runtime.SweepResult, error) {
+	return runtime.SweepResult{Volumes: e.guests}, nil
 }
 func (e engine) Close() error { *e.closed++; return nil }
 
@@ -121,7 +125,7 @@ func (m *machine) answer(t *testing.T, ref string, info runtime.Info) {
 	if path := socketOf(ref); path != "" {
 		m.write(t, path, "")
 	}
-	m.engine = engine{info: info, sandboxes: m.engine.sandboxes}
+	m.engine = engine{info: info, sandboxes: m.engine.sandboxes, guests: m.engine.guests}
 	for i := range m.candidates {
 		c := &m.candidates[i]
 		if c.URL == ref || c.URL == "" && ref == "podman" {
@@ -338,6 +342,10 @@ func TestHosts(t *testing.T) {
 			m.engine.sandboxes = []runtime.Container{{Name: "a", State: runtime.StateExited}, {Name: "b", State: runtime.StateCreated}}
 			m.answer(t, "podman", rootlessPodman())
 		}, "sandboxes", StatusOK, "0 run, 2 do not, none is left behind", "", nil},
+		{"guests of other versions", func(t *testing.T, m *machine) {
+			m.engine.sandboxes, m.engine.guests = []runtime.Container{{Name: "a", State: runtime.StateRunning}}, []string{"g1", "g2"}
+			m.answer(t, "podman", rootlessPodman())
+		}, "sandboxes", StatusNote, "1 run, 0 do not; 2 volumes of guests", "sandlot --runtime podman gc", nil},
 		{"many sandboxes left behind", func(t *testing.T, m *machine) {
 			for i := range 7 {
 				m.engine.sandboxes = append(m.engine.sandboxes, runtime.Container{Name: strconv.Itoa(i), State: runtime.StateExited, LeaseEnd: time.Unix(1, 0)})
