@@ -7,9 +7,7 @@ import (
 	"net"
 	"sync"
 	"testing"
-	"time"
 
-	"github.com/sandlot-dev/sandlot/internal/foreign"
 	"github.com/sandlot-dev/sandlot/runtime"
 )
 
@@ -246,76 +244,6 @@ func breakers() map[string]breaker {
 		}
 	}
 	return out
-}
-
-// A case that no broken runtime fails proves nothing. This one asks for a breaker for each, and runs each on the first engine.
-func TestEveryCaseFailsOnABrokenRuntime(t *testing.T) {
-	engine := testEngines(t)[0]
-	rt, err := engine.open(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rt.Close()
-	shared, err := open(t.Context(), Config{Open: engine.open}) // builds the image, once for all
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := shared.close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	all := breakers()
-	slots := make(chan struct{}, 8) // many of them wait, for what does not come
-	var wg sync.WaitGroup
-	for _, c := range Cases() {
-		breaks, ok := all[c.ID]
-		if !ok {
-			t.Errorf("%s has no broken runtime", c.ID)
-			continue
-		}
-		delete(all, c.ID)
-		wg.Go(func() {
-			slots <- struct{}{}
-			defer func() { <-slots }()
-			t.Run(c.ID, func(t *testing.T) { failsOn(t, engine, rt, shared.image, c, breaks) })
-		})
-	}
-	wg.Wait()
-	for id := range all {
-		t.Errorf("a broken runtime for %s, which is no case", id)
-	}
-}
-
-func failsOn(t *testing.T, engine testEngine, rt runtime.Runtime, image string, c Case, breaks breaker) {
-	made := &made{}
-	cfg := Config{
-		Image: image, CaseTimeout: 15 * time.Second, Foreign: foreign.Make,
-		Open: func(ctx context.Context) (runtime.Runtime, error) {
-			rt, err := engine.open(ctx)
-			if err != nil {
-				return nil, err
-			}
-			made.mu.Lock()
-			made.runtimes = append(made.runtimes, rt)
-			made.mu.Unlock()
-			b := &broken{whole: rt.(whole), made: made}
-			breaks(b)
-			return b, nil
-		},
-	}
-	report, err := check(t.Context(), cfg, []Case{c})
-	defer made.undo(t, rt)
-	if err != nil && len(report.Results) == 0 {
-		t.Fatal(err)
-	}
-	result := report.Results[0]
-	for _, m := range result.Messages {
-		t.Log(m)
-	}
-	if result.Outcome != Failed {
-		t.Errorf("got %s on a runtime that breaks its rule, want failed", result.Outcome)
-	}
 }
 
 // undo removes what a broken runtime has left behind.

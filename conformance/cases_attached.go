@@ -61,7 +61,7 @@ func attachedCases() []Case {
 			Rule: "A deadline in an attached sandbox ends the exec's tree, and no more.",
 			Run: func(t *T) {
 				id := t.attached(t.Runtime(), runtime.RunOptions{})
-				t.TreeTimesOut(id, runtime.ExecOptions{Timeout: deadline}, "tree", t.token, "child", "setsid", "daemon", "ignore", "stopped")
+				t.TreeTimesOut(id, runtime.ExecOptions{Timeout: t.deadline()}, "tree", t.token, "child", "setsid", "daemon", "ignore", "stopped")
 				t.MustExec(id, runtime.ExecOptions{}, "exit", "0")
 			},
 		},
@@ -90,7 +90,7 @@ func attachedCases() []Case {
 		{
 			ID: "attached/lease", Needs: []runtime.Capability{runtime.CapabilityLease},
 			Rule: "An attached sandbox may have a lease: it ends with that, and is removed.",
-			Run:  func(t *T) { t.removed(t.attached(t.Runtime(), runtime.RunOptions{Lease: shortLease})) },
+			Run:  func(t *T) { t.removed(t.attached(t.Runtime(), runtime.RunOptions{Lease: t.shortLease()})) },
 		},
 	}
 	for i := range cases {

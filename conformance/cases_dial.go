@@ -37,7 +37,7 @@ func dialReachCases() []Case {
 			ID:   "dial/tcp",
 			Rule: "A server on the sandbox's loopback is reached, with no network and no published port.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.serving(id, "echo")
 				t.echoesBack(t.DialIn(id, "tcp", dialled), t.token)
 			},
@@ -46,7 +46,7 @@ func dialReachCases() []Case {
 			ID:   "dial/localhost",
 			Rule: "localhost is the sandbox's loopback, though no name can be looked up.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.serving(id, "echo")
 				t.echoesBack(t.DialIn(id, "tcp", "localhost:8080"), t.token)
 			},
@@ -84,7 +84,7 @@ func dialReachCases() []Case {
 			ID:   "dial/refused",
 			Rule: "Where nothing listens, Dial is ErrRefused and ECONNREFUSED.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				for _, address := range []string{dialled, "localhost:8080"} {
 					_, err := t.TryDialIn(t.ctx, id, "tcp", address, runtime.DialOptions{})
 					t.ErrorIs("dialling "+address, err, runtime.ErrRefused)
@@ -96,7 +96,7 @@ func dialReachCases() []Case {
 			ID:   "dial/missing-path",
 			Rule: "A unix socket that does not exist is ErrFileNotFound.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				_, err := t.TryDialIn(t.ctx, id, "unix", "/tmp/nothing", runtime.DialOptions{})
 				t.ErrorIs("dialling", err, runtime.ErrFileNotFound)
 			},
@@ -131,7 +131,7 @@ func dialReachCases() []Case {
 			ID:   "dial/invalid",
 			Rule: "Other networks, and addresses that are none, are ErrInvalid.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				for _, to := range [][2]string{
 					{"udp", dialled}, {"", dialled}, {"unixgram", "/tmp/socket"}, {"tcp", ""}, {"tcp", "127.0.0.1"}, {"tcp", "127.0.0.1:0"},
 					{"tcp", "127.0.0.1:65536"}, {"tcp", "127.0.0.1:http"}, {"tcp", "example.com:80"}, {"tcp", ":8080"}, {"unix", ""}, {"unix", "a\x00b"},
@@ -190,7 +190,7 @@ func dialConnCases() []Case {
 			ID:   "dial/end",
 			Rule: "When the server closes, all that it sent is read, and then the end.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.serving(id, "say", t.token)
 				t.Equal("what is read", t.readsAll(t.DialIn(id, "tcp", dialled)), t.token)
 			},
@@ -199,7 +199,7 @@ func dialConnCases() []Case {
 			ID:   "dial/reset",
 			Rule: "A connection that the server resets ends with an error that is ECONNRESET, behind what was sent before.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.serving(id, "reset")
 				c := t.DialIn(id, "tcp", dialled)
 				_, err := c.Write([]byte("x"))
@@ -229,7 +229,7 @@ func dialConnCases() []Case {
 			ID:   "dial/close",
 			Rule: "What was written before Close still arrives.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				server := t.serving(id, "sum")
 				c := t.DialIn(id, "tcp", dialled)
 				_, err := io.Copy(c, answer.Noise(3<<20))
@@ -243,7 +243,7 @@ func dialConnCases() []Case {
 			Rule: "Much goes both ways at once and arrives as it was sent.",
 			Run: func(t *T) {
 				const size = 32 << 20
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.serving(id, "exchange", fmt.Sprint(size))
 				c := t.DialIn(id, "tcp", dialled)
 				var sent sync.WaitGroup
@@ -307,7 +307,7 @@ func dialConnCases() []Case {
 			ID:   "dial/deadline",
 			Rule: "A read's deadline holds, and the connection goes on after it.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.serving(id, "echo")
 				c := t.DialIn(id, "tcp", dialled)
 				t.NoError("setting a deadline", c.SetReadDeadline(time.Now().Add(50*time.Millisecond)))

@@ -24,7 +24,7 @@ func execCases() []Case {
 			Rule: "The command gets its arguments as they are: no shell, no splitting, no expansion.",
 			Run: func(t *T) {
 				want := []string{"", "a b", `"quoted" 'too'`, "$HOME `id` $(id)", "*", "-x", "--", "line\nbreak", "ünï ☃", `\`}
-				got := answerOf[answer.Self](t, t.Run(runtime.RunOptions{}), runtime.ExecOptions{}, append([]string{"self"}, want...)...)
+				got := answerOf[answer.Self](t, t.Sandbox(), runtime.ExecOptions{}, append([]string{"self"}, want...)...)
 				t.Equal("the arguments", got.Args, want)
 			},
 		},
@@ -32,7 +32,7 @@ func execCases() []Case {
 			ID: "exec/exit-code", Contract: contractExecResult + ".ExitCode",
 			Rule: "A command's exit status is a result, never an error.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				for _, code := range []int{0, 1, 2, 42, 125, 126, 127, 128, 137, 255} {
 					out := t.Exec(id, runtime.ExecOptions{}, "exit", fmt.Sprint(code))
 					t.Equal("the error", out.Err, nil)
@@ -44,7 +44,7 @@ func execCases() []Case {
 			ID: "exec/exit-code-124", Contract: contractExecResult + ".TimedOut",
 			Rule: "A command that itself exits with 124 has not timed out.",
 			Run: func(t *T) {
-				out := t.Exec(t.Run(runtime.RunOptions{}), runtime.ExecOptions{Timeout: t.suite.cfg.CaseTimeout}, "exit", "124")
+				out := t.Exec(t.Sandbox(), runtime.ExecOptions{Timeout: t.suite.cfg.CaseTimeout}, "exit", "124")
 				t.Equal("the error", out.Err, nil)
 				t.Equal("the result", out.ExecResult, runtime.ExecResult{ExitCode: 124})
 			},
@@ -53,7 +53,7 @@ func execCases() []Case {
 			ID: "exec/signal", Contract: contractExecResult + ".Signal",
 			Rule: "A leader that a signal ended is told by Signal and by the code 128 + Signal.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				for _, signal := range []int{1, 2, 6, 9, 11, 13, 15} {
 					out := t.Exec(id, runtime.ExecOptions{}, "die", fmt.Sprint(signal))
 					t.Equal("the error", out.Err, nil)
@@ -65,7 +65,7 @@ func execCases() []Case {
 			ID: "exec/not-found", Contract: contractExec,
 			Rule: "A command that is not found is a result with exit code 127, and stderr says why.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				for _, name := range []string{"/no/such/program", "no-such-program", "./no-such-program"} {
 					out := t.ExecArgv(t.ctx, id, runtime.ExecOptions{}, []string{name})
 					t.Equal("the error", out.Err, nil)
@@ -79,7 +79,7 @@ func execCases() []Case {
 			ID: "exec/not-executable", Contract: contractExec,
 			Rule: "A command that cannot be executed is a result with exit code 126, and stderr says why.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				for _, name := range []string{"/etc/passwd", "/etc"} {
 					out := t.ExecArgv(t.ctx, id, runtime.ExecOptions{}, []string{name})
 					t.Equal("the error", out.Err, nil)
@@ -93,7 +93,7 @@ func execCases() []Case {
 			ID: "exec/empty-argv", Contract: contractExec,
 			Rule: "An empty argv is ErrInvalid.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.ErrorIs("no argv", t.ExecArgv(t.ctx, id, runtime.ExecOptions{}, nil).Err, runtime.ErrInvalid)
 				t.ErrorIs("an argv of length 0", t.ExecArgv(t.ctx, id, runtime.ExecOptions{}, []string{}).Err, runtime.ErrInvalid)
 			},
@@ -129,7 +129,7 @@ func execCases() []Case {
 			Rule: "Execs of one sandbox at the same time do not mix: each gets its own input, output and result.",
 			Run: func(t *T) {
 				const n = 16
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				outs := make([]Output, n)
 				t.Input("exec of %d at once", n)
 				var wg sync.WaitGroup
@@ -184,7 +184,7 @@ func execCases() []Case {
 			ID: "exec/killed-is-not-oom", Contract: contractExecResult + ".OOMKilled",
 			Rule: "A leader that SIGKILL ended while there was memory is not told to have been out of memory.",
 			Run: func(t *T) {
-				out := t.Exec(t.Run(runtime.RunOptions{}), runtime.ExecOptions{}, "die", "9")
+				out := t.Exec(t.Sandbox(), runtime.ExecOptions{}, "die", "9")
 				t.Equal("the error", out.Err, nil)
 				t.Equal("OOMKilled", out.OOMKilled, false)
 			},
@@ -193,7 +193,7 @@ func execCases() []Case {
 			ID: "exec/ctx-done-before", Contract: "runtime.Runtime",
 			Rule: "With a ctx that is done already Exec returns its error, and nothing has run.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				ctx, cancel := context.WithCancel(t.ctx)
 				cancel()
 				out := t.ExecArgv(ctx, id, runtime.ExecOptions{}, probeArgv("write", "/tmp/ran", "yes"))

@@ -43,7 +43,7 @@ func execOptionCases() []Case {
 			ID: "exec/env/home", Contract: contractExecOptions + ".Env", Needs: user,
 			Rule: "HOME is the user's home directory, and / for a user that the image does not know.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				for user, home := range map[string]string{"": "/root", workerName: "/home/" + workerName, "12345": "/"} {
 					env := answerOf[answer.Self](t, id, runtime.ExecOptions{User: user}, "self").Env
 					t.Equal("HOME of user "+user, valuesOf(env, "HOME"), []string{home})
@@ -67,7 +67,7 @@ func execOptionCases() []Case {
 			Rule: "Of several entries for a key the last counts, and an empty value is a value.",
 			Run: func(t *T) {
 				opts := runtime.ExecOptions{Env: []string{"K=first", "EMPTY=", "K=second"}}
-				env := answerOf[answer.Self](t, t.Run(runtime.RunOptions{}), opts, "self").Env
+				env := answerOf[answer.Self](t, t.Sandbox(), opts, "self").Env
 				t.Equal("K", valuesOf(env, "K"), []string{"second"})
 				t.Equal("EMPTY", valuesOf(env, "EMPTY"), []string{""})
 			},
@@ -76,7 +76,7 @@ func execOptionCases() []Case {
 			ID: "exec/env/stays-with-its-exec", Contract: contractExecOptions + ".Env",
 			Rule: "An exec's environment is not that of the next.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.MustExec(id, runtime.ExecOptions{Env: []string{"OWN=1"}}, "exit", "0")
 				env := answerOf[answer.Self](t, id, runtime.ExecOptions{}, "self").Env
 				t.Equal("OWN", valuesOf(env, "OWN"), []string(nil))
@@ -86,7 +86,7 @@ func execOptionCases() []Case {
 			ID: "exec/env/without-equals", Contract: contractExec,
 			Rule: `An environment entry without "=" is ErrInvalid, and nothing has run.`,
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				out := t.Exec(id, runtime.ExecOptions{Env: []string{"A=1", "NOTHING"}}, "write", "/tmp/ran", "yes")
 				t.ErrorIs("exec", out.Err, runtime.ErrInvalid)
 				t.NotRun(id)
@@ -106,7 +106,7 @@ func execOptionCases() []Case {
 			ID: "exec/dir/absolute", Contract: contractExecOptions + ".Dir",
 			Rule: "A command runs in Dir.",
 			Run: func(t *T) {
-				got := answerOf[answer.Self](t, t.Run(runtime.RunOptions{}), runtime.ExecOptions{Dir: "/home/worker"}, "self")
+				got := answerOf[answer.Self](t, t.Sandbox(), runtime.ExecOptions{Dir: "/home/worker"}, "self")
 				t.Equal("the directory", got.Dir, "/home/worker")
 			},
 		},
@@ -124,7 +124,7 @@ func execOptionCases() []Case {
 			ID: "exec/dir/missing", Contract: contractExec,
 			Rule: "A working directory that is none is ErrInvalid, and nothing has run.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				for _, dir := range []string{"/no/such/dir", "no-such-dir", "/etc/passwd"} {
 					out := t.Exec(id, runtime.ExecOptions{Dir: dir}, "write", "/tmp/ran", "yes")
 					t.ErrorIs("exec in "+dir, out.Err, runtime.ErrInvalid)
@@ -144,7 +144,7 @@ func execOptionCases() []Case {
 			ID: "exec/user/forms", Contract: contractExecOptions + ".User", Needs: user,
 			Rule: "A user is name, uid, name:group or uid:gid.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.IsUser(id, workerName, workerID, workerID)
 				t.IsUser(id, fmt.Sprint(workerID), workerID, workerID)
 				t.IsUser(id, workerName+":"+otherName, workerID, otherID)
@@ -183,7 +183,7 @@ func execOptionCases() []Case {
 			ID: "exec/user/unknown", Contract: contractExec, Needs: user,
 			Rule: "An unknown user is ErrInvalid, and nothing has run.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				for _, u := range []string{"nobody-knows", workerName + ":no-such-group", "2147483648", "0:2147483648"} {
 					out := t.Exec(id, runtime.ExecOptions{User: u}, "write", "/tmp/ran", "yes")
 					t.ErrorIs("exec as "+u, out.Err, runtime.ErrInvalid)

@@ -115,7 +115,7 @@ func guestCases() []Case {
 			Rule: "A sandbox whose user the image does not list works like any other.",
 			Run: func(t *T) {
 				id := t.Run(runtime.RunOptions{User: "12345:54321"})
-				t.TreeTimesOut(id, runtime.ExecOptions{Timeout: deadline}, "tree", t.token, "child", "daemon")
+				t.TreeTimesOut(id, runtime.ExecOptions{Timeout: t.deadline()}, "tree", t.token, "child", "daemon")
 			},
 		},
 	}

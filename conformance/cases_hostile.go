@@ -15,7 +15,7 @@ func hostileTimeoutCases() []Case {
 		{
 			ID: "timeout/hostile/kills-all", Contract: contractExec,
 			Rule: "A command that sends SIGKILL to everything it may signal saves nothing of its tree.",
-			Run:  func(t *T) { t.endsItself(runtime.ExecOptions{Timeout: deadline}, "signal-all", "9", t.token) },
+			Run:  func(t *T) { t.endsItself(runtime.ExecOptions{Timeout: t.deadline()}, "signal-all", "9", t.token) },
 		},
 		{
 			ID: "timeout/hostile/stops-all", Contract: contractExec,
@@ -51,7 +51,7 @@ func hostileTimeoutCases() []Case {
 			Rule: "Killing the tree of a command that has stopped everything leaves the sandbox running and taking execs.",
 			Run: func(t *T) {
 				id := t.Run(runtime.RunOptions{})
-				t.Ended(t.Exec(id, runtime.ExecOptions{Timeout: deadline}, "signal-all", "19", t.token))
+				t.Ended(t.Exec(id, runtime.ExecOptions{Timeout: t.deadline()}, "signal-all", "19", t.token))
 				t.Equal("an exec afterwards", t.MustExec(id, runtime.ExecOptions{}, "say", "alive", ""), "alive")
 			},
 		},
@@ -68,7 +68,7 @@ func (t *T) endsItself(opts runtime.ExecOptions, args ...string) {
 
 func (t *T) endsAtDeadline(args ...string) {
 	id := t.Run(runtime.RunOptions{})
-	t.TimesOut(t.Exec(id, runtime.ExecOptions{Timeout: deadline}, args...))
+	t.TimesOut(t.Exec(id, runtime.ExecOptions{Timeout: t.deadline()}, args...))
 	t.EventuallyGone(id, t.token)
 }
 

@@ -12,7 +12,7 @@ const (
 )
 
 // shortLease is long enough for what a case does between two renewals.
-const shortLease = 5 * time.Second
+func (t *T) shortLease() time.Duration { return t.long(5 * time.Second) }
 
 // leaseCases are about sandboxes that end by themselves.
 func leaseCases() []Case {
@@ -22,7 +22,7 @@ func leaseCases() []Case {
 			ID: "lease/ends", Contract: contractLease,
 			Rule: "A sandbox that nobody renews ends when its lease has passed, with all that runs in it.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{Lease: shortLease})
+				id := t.Run(runtime.RunOptions{Lease: t.shortLease()})
 				for _, kind := range []string{"ignore", "daemon", "forking"} {
 					t.MustExec(id, runtime.ExecOptions{}, "leave", t.token, kind)
 				}
@@ -34,7 +34,7 @@ func leaseCases() []Case {
 			ID: "lease/ends-under-way", Contract: contractExec,
 			Rule: "An exec that is under way when the lease has passed is ErrConnectionLost, with the output so far.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{Lease: shortLease})
+				id := t.Run(runtime.RunOptions{Lease: t.shortLease()})
 				out := t.Start(id, runtime.ExecOptions{}, "stay", t.token).Ready().Wait()
 				t.ErrorIs("the exec", out.Err, runtime.ErrConnectionLost)
 			},
@@ -53,15 +53,15 @@ func leaseCases() []Case {
 			ID: "lease/renewed", Contract: contractLeaser,
 			Rule: "A sandbox that is renewed goes on, whichever Runtime renews it, and ends when it is not renewed any more.",
 			Run: func(t *T) {
-				id, begun := t.Run(runtime.RunOptions{Lease: shortLease}), time.Now()
+				id, begun := t.Run(runtime.RunOptions{Lease: t.shortLease()}), time.Now()
 				for rt := range 2 {
 					renewer := t.Runtime()
 					if rt == 1 {
 						renewer = t.Open()
 					}
-					for time.Since(begun) < time.Duration(rt+1)*shortLease*6/5 {
+					for time.Since(begun) < time.Duration(rt+1)*t.shortLease()*6/5 {
 						t.renew(renewer, id)
-						t.pause(shortLease / 6)
+						t.pause(t.shortLease() / 6)
 					}
 				}
 				t.MustExec(id, runtime.ExecOptions{}, "exit", "0")
@@ -72,10 +72,10 @@ func leaseCases() []Case {
 			ID: "lease/small", Contract: contractLeaser, Needs: []runtime.Capability{runtime.CapabilityPidsLimit},
 			Rule: "A sandbox with little room can be renewed as well.",
 			Run: func(t *T) {
-				id, begun := t.Run(runtime.RunOptions{Lease: shortLease, PidsLimit: 64}), time.Now()
-				for time.Since(begun) < 2*shortLease {
+				id, begun := t.Run(runtime.RunOptions{Lease: t.shortLease(), PidsLimit: 64}), time.Now()
+				for time.Since(begun) < 2*t.shortLease() {
 					t.renew(t.Runtime(), id)
-					t.pause(shortLease / 6)
+					t.pause(t.shortLease() / 6)
 				}
 				t.MustExec(id, runtime.ExecOptions{}, "exit", "0")
 				t.sandboxEnded(id)
@@ -85,7 +85,7 @@ func leaseCases() []Case {
 			ID: "lease/started-again", Contract: contractLease,
 			Rule: "A sandbox that has ended with its lease can be started again, and has its files; its lease begins anew.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{Lease: 2 * shortLease})
+				id := t.Run(runtime.RunOptions{Lease: 2 * t.shortLease()})
 				t.MustExec(id, runtime.ExecOptions{}, "write", "kept", "content")
 				t.sandboxEnded(id)
 				t.start(id)

@@ -105,7 +105,7 @@ func nextExecCases() []Case {
 			ID: "exec/next/users-at-once", Contract: contractExecOptions + ".User", Needs: []runtime.Capability{runtime.CapabilityUser},
 			Rule: "Execs of several users at once each run as their own.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				users := map[string]int{"root": 0, workerName: workerID, otherName: otherID}
 				var all sync.WaitGroup
 				for user, uid := range users {

@@ -268,7 +268,7 @@ func processOutputCases() []Case {
 			Run: func(t *T) {
 				id := t.Run(runtime.RunOptions{})
 				p := t.ready(id, t.StartProcess(id, runtime.StartProcessOptions{}, "stay", t.token))
-				ctx, cancel := context.WithTimeout(t.ctx, short)
+				ctx, cancel := context.WithTimeout(t.ctx, t.short())
 				defer cancel()
 				_, err := t.Processes().WaitProcess(ctx, id, p.ID, runtime.WaitProcessOptions{})
 				t.ErrorIs("waiting", err, context.DeadlineExceeded)
@@ -326,7 +326,7 @@ func processEndCases() []Case {
 			Run: func(t *T) {
 				id := t.Run(runtime.RunOptions{})
 				rt := t.Open()
-				p, err := t.processesOf(rt).StartProcess(t.ctx, id, probeArgv(tree(t)...), runtime.StartProcessOptions{Timeout: deadline})
+				p, err := t.processesOf(rt).StartProcess(t.ctx, id, probeArgv(tree(t)...), runtime.StartProcessOptions{Timeout: t.deadline()})
 				t.NoError("starting", err)
 				t.NoError("closing", rt.Close())
 				result, stdout := t.ended(id, p.ID)

@@ -21,7 +21,7 @@ func streamCases() []Case {
 			ID: "exec/stdin/eof", Contract: contractExecOptions + ".Stdin",
 			Rule: "The end of Stdin closes the command's standard input.",
 			Run: func(t *T) {
-				got := answerOf[answer.Sum](t, t.Run(runtime.RunOptions{}), runtime.ExecOptions{Stdin: strings.NewReader("hello")}, "sum")
+				got := answerOf[answer.Sum](t, t.Sandbox(), runtime.ExecOptions{Stdin: strings.NewReader("hello")}, "sum")
 				t.Equal("what the command read", got, sumOf(strings.NewReader("hello")))
 			},
 		},
@@ -29,7 +29,7 @@ func streamCases() []Case {
 			ID: "exec/stdin/none", Contract: contractExecOptions + ".Stdin",
 			Rule: "Without Stdin a command's standard input is empty.",
 			Run: func(t *T) {
-				got := answerOf[answer.Sum](t, t.Run(runtime.RunOptions{}), runtime.ExecOptions{}, "sum")
+				got := answerOf[answer.Sum](t, t.Sandbox(), runtime.ExecOptions{}, "sum")
 				t.Equal("what the command read", got.Bytes, int64(0))
 			},
 		},
@@ -38,7 +38,7 @@ func streamCases() []Case {
 			Rule: "Stdin is copied to the command until EOF, all of it.",
 			Run: func(t *T) {
 				const n = 16 << 20
-				got := answerOf[answer.Sum](t, t.Run(runtime.RunOptions{}), runtime.ExecOptions{Stdin: answer.Noise(n)}, "sum")
+				got := answerOf[answer.Sum](t, t.Sandbox(), runtime.ExecOptions{Stdin: answer.Noise(n)}, "sum")
 				t.Equal("what the command read", got, sumOf(answer.Noise(n)))
 			},
 		},
@@ -52,7 +52,7 @@ func streamCases() []Case {
 				}
 				all = append(all, 0x10, 0x11, 0x10, 0x11, 'x') // ctrl-p, ctrl-q
 				in := iotest.OneByteReader(bytes.NewReader(all))
-				out := t.MustExec(t.Run(runtime.RunOptions{}), runtime.ExecOptions{Stdin: in}, "cat")
+				out := t.MustExec(t.Sandbox(), runtime.ExecOptions{Stdin: in}, "cat")
 				t.Equal("what came back", []byte(out), all)
 			},
 		},
@@ -60,7 +60,7 @@ func streamCases() []Case {
 			ID: "exec/stdin/unread", Contract: contractExecOptions + ".Stdin",
 			Rule: "A command that does not read its input, or has exited, is no error.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				out := t.Exec(id, runtime.ExecOptions{Stdin: answer.Noise(4 << 20)}, "exit", "3")
 				t.Equal("the error", out.Err, nil)
 				t.Equal("the result", out.ExecResult, runtime.ExecResult{ExitCode: 3})
@@ -75,7 +75,7 @@ func streamCases() []Case {
 				r, w := io.Pipe()
 				defer w.Close()
 				counted := &countingReader{r: r}
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				out := t.Exec(id, runtime.ExecOptions{Stdin: counted}, "exit", "0")
 				reads := counted.count()
 				t.Equal("the error", out.Err, nil)
@@ -91,7 +91,7 @@ func streamCases() []Case {
 			ID: "exec/streams/separate", Contract: contractExecOptions + ".Stdout",
 			Rule: "Standard output and standard error are separate.",
 			Run: func(t *T) {
-				out := t.Exec(t.Run(runtime.RunOptions{}), runtime.ExecOptions{}, "say", "to out", "to err")
+				out := t.Exec(t.Sandbox(), runtime.ExecOptions{}, "say", "to out", "to err")
 				t.Equal("the output", out, Output{Stdout: "to out", Stderr: "to err"})
 			},
 		},
@@ -101,7 +101,7 @@ func streamCases() []Case {
 			Run: func(t *T) {
 				const n = 2000
 				w := &soleWriter{}
-				t.MustExec(t.Run(runtime.RunOptions{}), runtime.ExecOptions{Stdout: w, Stderr: w}, "both", fmt.Sprint(n))
+				t.MustExec(t.Sandbox(), runtime.ExecOptions{Stdout: w, Stderr: w}, "both", fmt.Sprint(n))
 				t.Equal("Writes at the same time", w.overlaps, 0)
 				t.Equal("lines of standard output", strings.Count(w.buf.String(), "out "), n)
 				t.Equal("lines of standard error", strings.Count(w.buf.String(), "err "), n)
@@ -111,7 +111,7 @@ func streamCases() []Case {
 			ID: "exec/streams/discarded", Contract: contractExecOptions + ".Stdout",
 			Rule: "A nil writer discards, however much there is.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.Input("exec output 4 MiB, no writers")
 				res, err := t.Runtime().Exec(t.ctx, id, probeArgv("output", fmt.Sprint(4<<20)), runtime.ExecOptions{})
 				t.Equal("the error", err, nil)
@@ -123,7 +123,7 @@ func streamCases() []Case {
 			Rule: "Output arrives as it comes, and input is taken meanwhile.",
 			Run: func(t *T) {
 				r, w := io.Pipe()
-				p := t.Start(t.Run(runtime.RunOptions{}), runtime.ExecOptions{Stdin: r}, "cat")
+				p := t.Start(t.Sandbox(), runtime.ExecOptions{Stdin: r}, "cat")
 				for _, word := range []string{"one", "two"} {
 					_, err := io.WriteString(w, word)
 					t.NoError("writing to the command", err)
@@ -139,7 +139,7 @@ func streamCases() []Case {
 			ID: "exec/streams/64-mib", Contract: contractExecOptions + ".Stdout",
 			Rule: "All output arrives, in order: 64 MiB on standard output and 8 on standard error.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				for stream, n := range map[string]int64{"stdout": 64 << 20, "stderr": 8 << 20} {
 					got := newSummer()
 					opts := runtime.ExecOptions{Stdout: got}
@@ -155,7 +155,7 @@ func streamCases() []Case {
 			ID: "exec/streams/write-error", Contract: contractExec,
 			Rule: "A write error ends the exec like a cancelled ctx and is returned.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				full := errors.New("the writer is full")
 				out := t.Exec(id, runtime.ExecOptions{Stdout: failingWriter{full}}, "tree", t.token, "child", "daemon")
 				t.ErrorIs("exec", out.Err, full)

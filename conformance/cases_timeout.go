@@ -13,12 +13,11 @@ import (
 	"github.com/sandlot-dev/sandlot/runtime"
 )
 
-// A deadline that comes only when a tree stands, but soon: engines on a busy machine need that long to start one.
-const (
-	deadline = 3 * time.Second
-	// short is for commands that need no time to stand.
-	short = time.Second
-)
+// deadline comes only when a tree stands, but soon: engines on a busy machine need that long to start one.
+func (t *T) deadline() time.Duration { return t.long(3 * time.Second) }
+
+// short is a deadline for commands that need no time to stand.
+func (t *T) short() time.Duration { return t.long(time.Second) }
 
 func timeoutCases() []Case {
 	cases := []Case{
@@ -26,8 +25,8 @@ func timeoutCases() []Case {
 			ID: "timeout/leader", Contract: contractExec,
 			Rule: "A deadline that passes is ErrTimeout, code 124 and TimedOut, and the command is gone.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
-				t.TimesOut(t.Exec(id, runtime.ExecOptions{Timeout: short}, "stay", t.token))
+				id := t.Sandbox()
+				t.TimesOut(t.Exec(id, runtime.ExecOptions{Timeout: t.short()}, "stay", t.token))
 				t.Gone(id, t.token)
 			},
 		},
@@ -35,7 +34,7 @@ func timeoutCases() []Case {
 			ID: "timeout/in-time", Contract: contractExecOptions + ".Timeout",
 			Rule: "A command that ends before its deadline has not timed out.",
 			Run: func(t *T) {
-				out := t.Exec(t.Run(runtime.RunOptions{}), runtime.ExecOptions{Timeout: time.Hour}, "say", "done", "", "3")
+				out := t.Exec(t.Sandbox(), runtime.ExecOptions{Timeout: time.Hour}, "say", "done", "", "3")
 				t.Equal("the output", out, Output{ExecResult: runtime.ExecResult{ExitCode: 3}, Stdout: "done"})
 			},
 		},
@@ -43,7 +42,7 @@ func timeoutCases() []Case {
 			ID: "timeout/negative", Contract: contractExecOptions + ".Timeout",
 			Rule: "A negative deadline is ErrInvalid, and nothing has run.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				out := t.Exec(id, runtime.ExecOptions{Timeout: -time.Second}, "write", "/tmp/ran", "yes")
 				t.ErrorIs("exec", out.Err, runtime.ErrInvalid)
 				t.NotRun(id)
@@ -53,7 +52,7 @@ func timeoutCases() []Case {
 			ID: "timeout/output-kept", Contract: contractExec,
 			Rule: "At a deadline the output so far has been written.",
 			Run: func(t *T) {
-				out := t.Exec(t.Run(runtime.RunOptions{}), runtime.ExecOptions{Timeout: short}, "say", "to out", "to err", "stay")
+				out := t.Exec(t.Sandbox(), runtime.ExecOptions{Timeout: t.short()}, "say", "to out", "to err", "stay")
 				t.TimesOut(out)
 				t.Equal("stdout", out.Stdout, "to out")
 				t.Equal("stderr", out.Stderr, "to err")
@@ -63,8 +62,8 @@ func timeoutCases() []Case {
 			ID: "timeout/flood", Contract: contractExec,
 			Rule: "A deadline ends a command that writes without end.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
-				t.TimesOut(t.Exec(id, runtime.ExecOptions{Timeout: short, Stdout: io.Discard}, "leave", t.token, "flood", "stay"))
+				id := t.Sandbox()
+				t.TimesOut(t.Exec(id, runtime.ExecOptions{Timeout: t.short(), Stdout: io.Discard}, "leave", t.token, "flood", "stay"))
 				t.Gone(id, t.token)
 			},
 		},
@@ -74,7 +73,7 @@ func timeoutCases() []Case {
 			Run: func(t *T) {
 				r, w := io.Pipe()
 				defer w.Close()
-				out := t.Exec(t.Run(runtime.RunOptions{}), runtime.ExecOptions{Timeout: short, Stdin: r}, "cat")
+				out := t.Exec(t.Sandbox(), runtime.ExecOptions{Timeout: t.short(), Stdin: r}, "cat")
 				t.TimesOut(out)
 			},
 		},
@@ -82,7 +81,7 @@ func timeoutCases() []Case {
 			ID: "timeout/stdin-full", Contract: contractExec,
 			Rule: "A deadline ends a command that does not read the input that waits for it.",
 			Run: func(t *T) {
-				out := t.Exec(t.Run(runtime.RunOptions{}), runtime.ExecOptions{Timeout: short, Stdin: answer.Noise(1 << 40)}, "stay", t.token)
+				out := t.Exec(t.Sandbox(), runtime.ExecOptions{Timeout: t.short(), Stdin: answer.Noise(1 << 40)}, "stay", t.token)
 				t.TimesOut(out)
 			},
 		},
@@ -90,8 +89,8 @@ func timeoutCases() []Case {
 			ID: "timeout/tty", Contract: contractExec, Needs: []runtime.Capability{runtime.CapabilityTTY},
 			Rule: "A deadline ends a command on a terminal with its tree.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
-				out := t.Exec(id, runtime.ExecOptions{Timeout: deadline, TTY: true}, "tree", t.token, "child", "daemon")
+				id := t.Sandbox()
+				out := t.Exec(id, runtime.ExecOptions{Timeout: t.deadline(), TTY: true}, "tree", t.token, "child", "daemon")
 				t.TimesOut(out)
 				t.True(strings.HasPrefix(out.Stdout, "ready"), "the output so far", out.Stdout, "ready")
 				t.Gone(id, t.token)
@@ -102,7 +101,7 @@ func timeoutCases() []Case {
 			Rule: "A deadline ends the tree of another user than the sandbox's.",
 			Run: func(t *T) {
 				id := t.Run(runtime.RunOptions{User: workerName})
-				opts := runtime.ExecOptions{Timeout: deadline, User: otherName}
+				opts := runtime.ExecOptions{Timeout: t.deadline(), User: otherName}
 				t.TreeTimesOut(id, opts, "tree", t.token, "child", "setsid", "daemon", "ignore", "stopped")
 			},
 		},
@@ -113,13 +112,13 @@ func timeoutCases() []Case {
 				const n = 16
 				id := t.Run(runtime.RunOptions{})
 				outs := make([]Output, n)
-				t.Input("exec of %d at once, half with deadline %v", n, deadline)
+				t.Input("exec of %d at once, half with deadline %v", n, t.deadline())
 				var wg sync.WaitGroup
 				for i := range n {
 					wg.Go(func() {
 						if i%2 == 0 {
 							argv := probeArgv("tree", t.token+"timed", "daemon")
-							outs[i] = execOn(t.ctx, t.Runtime(), id, runtime.ExecOptions{Timeout: deadline}, argv)
+							outs[i] = execOn(t.ctx, t.Runtime(), id, runtime.ExecOptions{Timeout: t.deadline()}, argv)
 						} else {
 							argv := probeArgv("leave", t.token+"left", "child", fmt.Sprint(i))
 							outs[i] = execOn(t.ctx, t.Runtime(), id, runtime.ExecOptions{Timeout: time.Hour}, argv)
@@ -145,7 +144,7 @@ func timeoutCases() []Case {
 				id := t.Run(runtime.RunOptions{})
 				t.MustExec(id, runtime.ExecOptions{}, "leave", t.token+"left", "daemon")
 				p := t.Start(id, runtime.ExecOptions{}, "tree", t.token+"other", "child", "daemon").Ready()
-				t.TreeTimesOut(id, runtime.ExecOptions{Timeout: deadline}, "tree", t.token, "child", "daemon")
+				t.TreeTimesOut(id, runtime.ExecOptions{Timeout: t.deadline()}, "tree", t.token, "child", "daemon")
 				t.Equal("how many processes of the other exec are left", len(t.Alive(id, t.token+"other")), 3)
 				t.Equal("how many processes of the earlier exec are left", len(t.Alive(id, t.token+"left")), 1)
 				select {
@@ -160,10 +159,10 @@ func timeoutCases() []Case {
 			Rule: "A deadline that would pass after the leader's exit ends nothing: what it left running goes on.",
 			Run: func(t *T) {
 				id := t.Run(runtime.RunOptions{})
-				out := t.Exec(id, runtime.ExecOptions{Timeout: deadline}, "leave", t.token, "daemon")
+				out := t.Exec(id, runtime.ExecOptions{Timeout: t.deadline()}, "leave", t.token, "daemon")
 				t.Equal("the output", out, Output{Stdout: "ready\n"})
 				// The event after that deadline: a later exec's equal one.
-				t.TimesOut(t.Exec(id, runtime.ExecOptions{Timeout: deadline + short}, "stay", t.token+"clock"))
+				t.TimesOut(t.Exec(id, runtime.ExecOptions{Timeout: t.deadline() + t.short()}, "stay", t.token+"clock"))
 				t.Equal("how many processes are left", len(t.Alive(id, t.token)), 1)
 			},
 		},
@@ -173,7 +172,7 @@ func timeoutCases() []Case {
 			Run: func(t *T) {
 				id := t.Run(runtime.RunOptions{})
 				t.MustExec(id, runtime.ExecOptions{}, "write", "kept", "content")
-				t.TimesOut(t.Exec(id, runtime.ExecOptions{Timeout: short}, "stay", t.token))
+				t.TimesOut(t.Exec(id, runtime.ExecOptions{Timeout: t.short()}, "stay", t.token))
 				t.Equal("the file", t.Lstat(id, "kept").Content, "content")
 				t.Equal("the state", t.Inspect(id).State, runtime.StateRunning)
 			},
@@ -182,7 +181,7 @@ func timeoutCases() []Case {
 			ID: "timeout/ctx-cancelled", Contract: contractExec,
 			Rule: "A ctx that is cancelled ends the exec and its tree: code 124, and the error matches ctx.Err().",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				p := t.Start(id, runtime.ExecOptions{}, "tree", t.token, "child", "setsid", "daemon", "ignore", "stopped").Ready()
 				p.Cancel()
 				out := p.Wait()
@@ -197,8 +196,8 @@ func timeoutCases() []Case {
 			ID: "timeout/ctx-deadline", Contract: contractExec,
 			Rule: "A ctx whose deadline passes ends the exec and its tree: code 124, and the error matches ctx.Err().",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
-				ctx, cancel := context.WithTimeout(t.ctx, deadline)
+				id := t.Sandbox()
+				ctx, cancel := context.WithTimeout(t.ctx, t.deadline())
 				defer cancel()
 				out := t.ExecArgv(ctx, id, runtime.ExecOptions{}, probeArgv("tree", t.token, "child", "daemon"))
 				t.ErrorIs("exec", out.Err, context.DeadlineExceeded)
@@ -240,7 +239,7 @@ func timeoutCases() []Case {
 			ID: "timeout/tree/" + tree.id, Contract: contractExec,
 			Rule: "At a deadline the whole tree that the exec started is killed: " + tree.rule + ".",
 			Run: func(t *T) {
-				t.TreeTimesOut(t.Run(runtime.RunOptions{}), runtime.ExecOptions{Timeout: deadline}, append([]string{"tree", t.token}, tree.kinds...)...)
+				t.TreeTimesOut(t.Sandbox(), runtime.ExecOptions{Timeout: t.deadline()}, append([]string{"tree", t.token}, tree.kinds...)...)
 			},
 		})
 	}

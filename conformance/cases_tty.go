@@ -16,7 +16,7 @@ func ttyCases() []Case {
 			ID: "exec/tty/none", Contract: contractExecOptions + ".TTY",
 			Rule: "Without TTY none of a command's streams is a terminal.",
 			Run: func(t *T) {
-				got := answerOf[answer.Terminal](t, t.Run(runtime.RunOptions{}), runtime.ExecOptions{}, "tty")
+				got := answerOf[answer.Terminal](t, t.Sandbox(), runtime.ExecOptions{}, "tty")
 				t.Equal("what the streams are", got, answer.Terminal{})
 			},
 		},
@@ -25,7 +25,7 @@ func ttyCases() []Case {
 			Rule: "TTY gives a command a terminal of its own, of Size.",
 			Run: func(t *T) {
 				opts := runtime.ExecOptions{TTY: true, Size: runtime.WindowSize{Rows: 33, Cols: 121}}
-				t.Equal("the terminal", t.Terminal(t.Run(runtime.RunOptions{}), opts),
+				t.Equal("the terminal", t.Terminal(t.Sandbox(), opts),
 					answer.Terminal{TTY: [3]bool{true, true, true}, Rows: 33, Cols: 121})
 			},
 		},
@@ -33,7 +33,7 @@ func ttyCases() []Case {
 			ID: "exec/tty/default-size", Contract: "runtime.WindowSize", Needs: tty,
 			Rule: "A size of zero means 24 rows and 80 columns.",
 			Run: func(t *T) {
-				t.Equal("the terminal", t.Terminal(t.Run(runtime.RunOptions{}), runtime.ExecOptions{TTY: true}),
+				t.Equal("the terminal", t.Terminal(t.Sandbox(), runtime.ExecOptions{TTY: true}),
 					answer.Terminal{TTY: [3]bool{true, true, true}, Rows: 24, Cols: 80})
 			},
 		},
@@ -42,7 +42,7 @@ func ttyCases() []Case {
 			Rule: "Resize changes the terminal's size.",
 			Run: func(t *T) {
 				resize := make(chan runtime.WindowSize)
-				p := t.Start(t.Run(runtime.RunOptions{}), runtime.ExecOptions{TTY: true, Resize: resize}, "tty-watch")
+				p := t.Start(t.Sandbox(), runtime.ExecOptions{TTY: true, Resize: resize}, "tty-watch")
 				p.Await("ready")
 				for _, size := range []struct {
 					runtime.WindowSize
@@ -61,7 +61,7 @@ func ttyCases() []Case {
 			ID: "exec/tty/one-stream", Contract: contractExecOptions + ".TTY", Needs: tty,
 			Rule: "With a TTY everything that a command writes goes to Stdout.",
 			Run: func(t *T) {
-				out := t.Exec(t.Run(runtime.RunOptions{}), runtime.ExecOptions{TTY: true}, "say", "to out ", "to err")
+				out := t.Exec(t.Sandbox(), runtime.ExecOptions{TTY: true}, "say", "to out ", "to err")
 				t.Equal("the output", out, Output{Stdout: "to out to err"})
 			},
 		},
@@ -69,7 +69,7 @@ func ttyCases() []Case {
 			ID: "exec/tty/eof", Contract: contractExecOptions + ".TTY", Needs: tty,
 			Rule: "With a TTY the end of Stdin is sent as ^D, which ends a command's input.",
 			Run: func(t *T) {
-				out := t.Exec(t.Run(runtime.RunOptions{}), runtime.ExecOptions{TTY: true, Stdin: strings.NewReader("line\n")}, "sum")
+				out := t.Exec(t.Sandbox(), runtime.ExecOptions{TTY: true, Stdin: strings.NewReader("line\n")}, "sum")
 				t.Equal("the error", out.Err, nil)
 				t.Equal("the exit code", out.ExitCode, 0)
 				t.True(strings.Contains(out.Stdout, `"bytes":5,`), "the output", out.Stdout, "5 bytes, read to the end")
@@ -79,7 +79,7 @@ func ttyCases() []Case {
 			ID: "exec/tty/no-stdin", Contract: contractExecOptions + ".Stdin", Needs: tty,
 			Rule: "With a TTY too, no Stdin is an empty one: a command that reads it comes to its end.",
 			Run: func(t *T) {
-				out := t.Exec(t.Run(runtime.RunOptions{}), runtime.ExecOptions{TTY: true}, "sum")
+				out := t.Exec(t.Sandbox(), runtime.ExecOptions{TTY: true}, "sum")
 				t.Equal("the error", out.Err, nil)
 				t.Equal("the exit code", out.ExitCode, 0)
 				t.True(strings.Contains(out.Stdout, `"bytes":0,`), "the output", out.Stdout, "0 bytes, read to the end")
@@ -91,7 +91,7 @@ func ttyCases() []Case {
 			Run: func(t *T) {
 				r, w := io.Pipe()
 				defer w.Close()
-				p := t.Start(t.Run(runtime.RunOptions{}), runtime.ExecOptions{TTY: true, Stdin: r}, "stay", t.token)
+				p := t.Start(t.Sandbox(), runtime.ExecOptions{TTY: true, Stdin: r}, "stay", t.token)
 				p.Await("ready")
 				_, err := io.WriteString(w, "\x03")
 				t.NoError("writing ^C", err)

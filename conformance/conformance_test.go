@@ -88,6 +88,43 @@ func TestCleanupOrder(t *testing.T) {
 	}
 }
 
+func TestLong(t *testing.T) {
+	for patience, want := range map[time.Duration]time.Duration{0: 3 * time.Second, 5 * time.Minute: 3 * time.Second, 20 * time.Minute: 12 * time.Second} {
+		one(t, newFake(), Config{CaseTimeout: patience}, Case{Run: func(c *T) {
+			if got := c.long(3 * time.Second); got != want {
+				t.Errorf("with %v of patience: got %v, want %v", patience, got, want)
+			}
+		}})
+	}
+}
+
+func TestSandboxOfCasesBefore(t *testing.T) {
+	f := newFake()
+	var got []string
+	use := func(also func(t *T)) func(t *T) {
+		return func(t *T) {
+			got = append(got, t.Sandbox())
+			also(t)
+		}
+	}
+	nothing, fail := func(*T) {}, func(t *T) { t.Fatalf("wrong") }
+	held := func(t *T) { got = append(got, t.Sandbox()) }
+	cases := []Case{
+		{ID: "a", Run: use(nothing)}, {ID: "b", Run: use(fail)}, {ID: "c", Run: use(nothing)}, {ID: "d", Run: use(held)}, {ID: "e", Run: use(nothing)},
+	}
+	report, err := check(t.Context(), Config{Open: f.open, Parallel: 1}, cases)
+	if err != nil || report.Count(Failed) != 1 {
+		t.Errorf("got %+v, %v, want one failed", report.Results, err)
+	}
+	a, b, c, d, d2, e := got[0], got[1], got[2], got[3], got[4], got[5]
+	if a != b || c == b || d != c || d2 == d || e != d && e != d2 {
+		t.Errorf("got %v, want that of a case that passed, another after one that failed, and two where a case has two", got)
+	}
+	if len(f.sandboxes) != 0 {
+		t.Errorf("got %v left, want none", f.sandboxes)
+	}
+}
+
 func TestLeftovers(t *testing.T) {
 	f := newFake()
 	f.remove = func(string) error { return nil } // says so, and the next call finds the sandbox

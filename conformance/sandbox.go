@@ -15,6 +15,27 @@ func (t *T) Run(opts runtime.RunOptions) string {
 	return res.ID
 }
 
+// Sandbox is a sandbox of the suite's image, with no options, in which cases before this one may have run commands, and cases after it will.
+// It is for cases that do nothing else with it, and leave in it no process, file or state that another could see. Most of the suite's time is
+// the making of sandboxes. It is the case's alone until the case ends, and removed if the case fails.
+func (t *T) Sandbox() string {
+	id := t.suite.takeSpare()
+	if id == "" {
+		t.Input("run %s", t.Image())
+		res, err := t.Runtime().Run(t.ctx, t.Image(), runtime.RunOptions{Labels: map[string]string{labelCase: t.suite.token}})
+		t.NoError("running a sandbox", err)
+		id = res.ID
+	}
+	t.Cleanup(func(ctx context.Context) error {
+		if t.Failed() {
+			return t.suite.remove(ctx, id)
+		}
+		t.suite.addSpare(id)
+		return nil
+	})
+	return id
+}
+
 // TryRun calls Runtime.Run. The sandbox carries the case's label and is removed after the case.
 func (t *T) TryRun(image string, opts runtime.RunOptions) (runtime.RunResult, error) {
 	return t.RunOn(t.ctx, t.Runtime(), image, opts)
@@ -41,13 +62,7 @@ func (t *T) Labels(labels map[string]string) map[string]string {
 }
 
 func (t *T) removeLater(id string) {
-	t.Cleanup(func(ctx context.Context) error {
-		_, err := t.Runtime().Remove(ctx, id, runtime.RemoveOptions{})
-		if errors.Is(err, runtime.ErrNotFound) {
-			return nil // the case has removed it
-		}
-		return err
-	})
+	t.Cleanup(func(ctx context.Context) error { return t.suite.remove(ctx, id) })
 }
 
 // Inspect describes a sandbox. Failing to ends the case.

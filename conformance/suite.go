@@ -30,6 +30,10 @@ type suite struct {
 	image string
 	slots chan struct{}
 	logMu sync.Mutex
+	token string // marks the sandboxes that cases share
+
+	spareMu sync.Mutex
+	spare   []string // such sandboxes that no case has
 }
 
 func open(ctx context.Context, cfg Config) (_ *suite, err error) {
@@ -38,7 +42,7 @@ func open(ctx context.Context, cfg Config) (_ *suite, err error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, prepareTimeout)
 	defer cancel()
-	s := &suite{cfg: cfg.withDefaults(), image: cfg.Image}
+	s := &suite{cfg: cfg.withDefaults(), image: cfg.Image, token: token()}
 	s.slots = make(chan struct{}, s.cfg.Parallel)
 	if s.rt, err = cfg.Open(ctx); err != nil {
 		return nil, fmt.Errorf("opening the runtime: %w", err)
@@ -74,12 +78,41 @@ func (s *suite) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), cleanupTimeout)
 	defer cancel()
 	var err error
+	for id := s.takeSpare(); id != ""; id = s.takeSpare() {
+		if e := s.remove(ctx, id); e != nil {
+			err = errors.Join(err, fmt.Errorf("removing a sandbox of the suite's: %w", e))
+		}
+	}
 	if remover, ok := s.rt.(runtime.ImageRemover); ok && s.cfg.Image == "" {
-		if _, err = remover.RemoveImage(ctx, s.image, runtime.RemoveImageOptions{}); err != nil {
-			err = fmt.Errorf("removing the suite's image: %w", err)
+		if _, e := remover.RemoveImage(ctx, s.image, runtime.RemoveImageOptions{}); e != nil {
+			err = errors.Join(err, fmt.Errorf("removing the suite's image: %w", e))
 		}
 	}
 	return errors.Join(err, s.rt.Close())
+}
+
+// remove removes a sandbox, which may be gone already.
+func (s *suite) remove(ctx context.Context, id string) error {
+	_, err := s.rt.Remove(ctx, id, runtime.RemoveOptions{})
+	if errors.Is(err, runtime.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+func (s *suite) takeSpare() (id string) {
+	s.spareMu.Lock()
+	defer s.spareMu.Unlock()
+	if n := len(s.spare); n > 0 {
+		id, s.spare = s.spare[n-1], s.spare[:n-1]
+	}
+	return id
+}
+
+func (s *suite) addSpare(id string) {
+	s.spareMu.Lock()
+	defer s.spareMu.Unlock()
+	s.spare = append(s.spare, id)
 }
 
 // run runs one case under its watchdog.

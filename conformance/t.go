@@ -41,6 +41,12 @@ type T struct {
 // Context is done when the watchdog's patience with the case ends.
 func (t *T) Context() context.Context { return t.ctx }
 
+// long is how long a thing may take that takes less than d on any machine with whose cases one has five minutes of patience: with more of it
+// (Config.CaseTimeout) on a slower one, as much longer.
+func (t *T) long(d time.Duration) time.Duration {
+	return max(d, time.Duration(d.Seconds()/300*float64(t.suite.cfg.CaseTimeout)))
+}
+
 // Runtime is the runtime under test. Cases do not close it.
 func (t *T) Runtime() runtime.Runtime { return t.suite.rt }
 

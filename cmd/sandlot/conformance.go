@@ -59,7 +59,7 @@ for it is refused.`,
 	flags.Var(&format, "format", "format of the report (default what the name of --output ends in: .json, .xml for junit; else text)")
 	flags.StringArrayVarP(&outputs, "output", "o", nil, "`FILE` for the report, several times for several (default: standard output)")
 	flags.Var(&parallel, "parallel", "how many cases run at once (default 3)")
-	flags.Var(&patience, "case-timeout", "how long a case may take, more on slow machines (default 1m)")
+	flags.Var(&patience, "case-timeout", "how long a case may take, more on slow machines; from 5m on the deadlines in cases grow with it (default 1m)")
 	cmd.MarkFlagsMutuallyExclusive("list", "output")
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(
 		[]string{"text", "json", "junit"}, cobra.ShellCompDirectiveNoFileComp))
