@@ -19,7 +19,7 @@ func putContentCases() []Case {
 			ID: "archive/put/file", Contract: contractPutResult,
 			Rule: "Files of an archive are in the sandbox when PutArchive returns; the result counts them and their bytes.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				res := t.MustPut(id, "/work", runtime.PutArchiveOptions{}, fileEntry("a.txt", "content"), fileEntry("b.txt", "more"))
 				t.Equal("the result", res, runtime.PutArchiveResult{Entries: 2, Bytes: 11})
 				t.Equal("the files", t.Below(id, "/work"), []string{"a.txt file content", "b.txt file more"})
@@ -29,7 +29,7 @@ func putContentCases() []Case {
 			ID: "archive/put/empty", Contract: contractPut,
 			Rule: "An empty file is a file, and an archive without entries writes nothing.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.Equal("the result of nothing", t.MustPut(id, "/work", runtime.PutArchiveOptions{}), runtime.PutArchiveResult{})
 				res := t.MustPut(id, "/work", runtime.PutArchiveOptions{}, fileEntry("empty", ""))
 				t.Equal("the result", res, runtime.PutArchiveResult{Entries: 1})
@@ -40,7 +40,7 @@ func putContentCases() []Case {
 			ID: "archive/put/binary", Contract: contractPut,
 			Rule: "Files of any bytes and any size get there as they are.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				var entries []entry
 				var total int64
 				want := map[string]answer.Sum{}
@@ -63,7 +63,7 @@ func putContentCases() []Case {
 			Rule: "A file of 100 MiB gets there as it is.",
 			Run: func(t *T) {
 				const size = 100 << 20
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.Input("put a file of %d bytes", size)
 				r, w := io.Pipe()
 				go func() {
@@ -89,7 +89,7 @@ func putContentCases() []Case {
 			ID: "archive/put/parents", Contract: contractPutOptions,
 			Rule: "Directories that entries need and the archive lacks are made with mode 0755.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.MustPut(id, "/work", runtime.PutArchiveOptions{}, fileEntry("a/b/c/d/e", "deep").with(0o600), linkEntry("l/m/n", "x"))
 				for _, f := range t.Tree(id, "/work")[1:] {
 					if f.Type == "dir" {
@@ -103,7 +103,7 @@ func putContentCases() []Case {
 			ID: "archive/put/names", Contract: contractPut,
 			Rule: "Files may have any names that Linux has: spaces, line breaks, other scripts, 255 bytes, deep paths.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				long := strings.Repeat("n", 255)
 				names := []string{
 					"a b", " first", "last ", "tab\t", "line\nbreak", `back\slash`, "-rf", "--", "ünï ☃", "名前", "é", "e\u0301", `"'`, "*?[a]", "$HOME",
@@ -127,7 +127,7 @@ func putContentCases() []Case {
 			ID: "archive/put/formats", Contract: contractPut,
 			Rule: "An archive may be of any tar format, and be padded.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				for name, format := range map[string]tar.Format{"ustar": tar.FormatUSTAR, "pax": tar.FormatPAX, "gnu": tar.FormatGNU} {
 					long := path.Join(strings.Repeat("d", 90), strings.Repeat("n", 90))
 					e := fileEntry(name+"/"+long, "content")
@@ -147,7 +147,7 @@ func putContentCases() []Case {
 			Rule: "An archive may hold 10,000 files.",
 			Run: func(t *T) {
 				const n = 10000
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				var entries []entry
 				want := map[string]answer.Sum{}
 				for i := range n {
@@ -171,7 +171,7 @@ func putContentCases() []Case {
 			Rule: "Archives put below one directory at the same time do not disturb each other, and one of them is the last to write a file.",
 			Run: func(t *T) {
 				const n = 12
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.Input("put of %d archives at once", n)
 				errs := make([]error, n)
 				var want []string

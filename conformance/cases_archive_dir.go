@@ -26,7 +26,7 @@ func putDirCases() []Case {
 			ID: "archive/put/dir-through-link", Contract: contractPut,
 			Rule: "dir may itself be reached through symbolic links, as any path of the sandbox.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.MustExec(id, runtime.ExecOptions{}, "link", "/mnt", "/work/abs")
 				t.MustExec(id, runtime.ExecOptions{}, "link", "../mnt", "/work/rel")
 				t.MustPut(id, "/work/abs", runtime.PutArchiveOptions{}, fileEntry("a", "1"))
@@ -74,7 +74,7 @@ func putDirCases() []Case {
 			ID: "archive/put/dir-is-file", Contract: contractPutOptions + ".CreateDir",
 			Rule: "A dir that is not a directory is ErrInvalid, and stays as it is.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.MustExec(id, runtime.ExecOptions{}, "write", "/work/f", "kept")
 				t.MustExec(id, runtime.ExecOptions{}, "link", "f", "/work/l")
 				for _, create := range []bool{false, true} {
@@ -92,7 +92,7 @@ func putDirCases() []Case {
 			ID: "archive/put/remove", Contract: contractPutOptions + ".Remove",
 			Rule: "Remove takes away files, links and whole trees before the first entry is written; what does not exist is no error.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.MustExec(id, runtime.ExecOptions{}, "mkdir", "/work/tree/a/b")
 				t.MustExec(id, runtime.ExecOptions{}, "write", "/work/tree/a/b/f", "x")
 				t.MustExec(id, runtime.ExecOptions{}, "write", "/work/f", "x")

@@ -18,7 +18,7 @@ func putEndCases() []Case {
 			ID: "archive/put/truncated", Contract: contractPut,
 			Rule: "A stream that ends early is io.ErrUnexpectedEOF: files before that stay, nothing half-written is left, and what was there is.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				whole, err := newTar(fileEntry("whole", "content"), fileEntry("f", noise(1<<20)))
 				t.NoError("making an archive", err)
 				const header = 512
@@ -35,7 +35,7 @@ func putEndCases() []Case {
 			ID: "archive/put/end-missing", Contract: contractPut,
 			Rule: "A stream that ends between two entries, without an archive's end, is io.ErrUnexpectedEOF; its files are there.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				whole, err := newTar(fileEntry("f", "content"), fileEntry("g", ""))
 				t.NoError("making an archive", err)
 				t.Input("put an archive without its last two blocks")
@@ -48,7 +48,7 @@ func putEndCases() []Case {
 			ID: "archive/put/truncated-new", Contract: contractPut,
 			Rule: "A new file whose content ends early does not appear.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				whole, err := newTar(fileEntry("f", noise(1<<20)))
 				t.NoError("making an archive", err)
 				t.Input("put half an archive")
@@ -61,7 +61,7 @@ func putEndCases() []Case {
 			ID: "archive/put/garbage", Contract: contractPut,
 			Rule: "A stream that is no tar is ErrInvalid, also a compressed one; files before the garbage stay.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				archive, err := newTar(fileEntry("f", noise(100000)))
 				t.NoError("making an archive", err)
 				var zipped bytes.Buffer
@@ -90,7 +90,7 @@ func putEndCases() []Case {
 			ID: "archive/put/reader-error", Contract: contractPut,
 			Rule: "An error of the archive's reader is returned and can be matched; nothing half-written is left.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				broken := errors.New("the disk is broken")
 				archive, err := newTar(fileEntry("whole", "content"), fileEntry("f", noise(1<<20)))
 				t.NoError("making an archive", err)
@@ -107,7 +107,7 @@ func putEndCases() []Case {
 			ID: "archive/put/ctx-cancelled", Contract: contractRuntime,
 			Rule: "A ctx that is cancelled ends an upload: the error matches ctx.Err(), nothing half-written is left, and what was there is.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.MustExec(id, runtime.ExecOptions{}, "write", "/work/f", "old")
 				ctx, cancel := context.WithCancel(t.ctx)
 				defer cancel()
@@ -122,7 +122,7 @@ func putEndCases() []Case {
 			ID: "archive/put/ctx-done-before", Contract: contractRuntime,
 			Rule: "With a ctx that is done already PutArchive returns its error, and nothing is written.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				ctx, cancel := context.WithCancel(t.ctx)
 				cancel()
 				archive, err := newTar(fileEntry("f", "x"))

@@ -18,7 +18,7 @@ func getCases() []Case {
 			ID: "archive/get/file", Contract: contractGet,
 			Rule: "A file comes as one entry with its base name; the result counts entries and bytes.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.MustExec(id, runtime.ExecOptions{}, "mkdir", "/work/d")
 				t.MustExec(id, runtime.ExecOptions{}, "write", "/work/d/f", "content")
 				t.MustExec(id, runtime.ExecOptions{}, "write", "/work/empty", "")
@@ -129,7 +129,7 @@ func getCases() []Case {
 			ID: "archive/get/metadata", Contract: contractGet, Needs: []runtime.Capability{runtime.CapabilityUser},
 			Rule: "Owners, modes and modification times are the real ones.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				worker := runtime.ExecOptions{User: workerName + ":" + otherName}
 				when := time.Date(2001, 2, 3, 4, 5, 6, 789000000, time.UTC)
 				t.MustExec(id, runtime.ExecOptions{}, "write", "/work/f", "")
@@ -177,7 +177,7 @@ func getCases() []Case {
 			ID: "archive/get/hard-links", Contract: contractGet,
 			Rule: "Each name of a file with several is there, with the file's content or as a hard link to the other name.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.MustExec(id, runtime.ExecOptions{}, "mkdir", "/work/d")
 				t.MustExec(id, runtime.ExecOptions{}, "write", "/work/d/a", "content")
 				t.MustExec(id, runtime.ExecOptions{}, "hardlink", "/work/d/a", "/work/d/b")
@@ -199,7 +199,7 @@ func getCases() []Case {
 			ID: "archive/get/round-trip", Contract: contractGet, Needs: []runtime.Capability{runtime.CapabilityOwners},
 			Rule: "What PutArchive has unpacked with its owners comes back from GetArchive as it was.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				when := func(n int) time.Time { return time.Date(2000+n, 2, 3, 4, 5, 6, n*1000, time.UTC) }
 				in := []entry{
 					dirEntry("r").with(0o1777).of(workerID, otherID).at(when(1)), fileEntry("r/a", string(everyByte())).with(0o4755).of(0, workerID).at(when(2)),
@@ -237,7 +237,7 @@ func contentSum(e entry) answer.Sum { return sumOf(strings.NewReader(e.Content))
 
 // getTree is a sandbox with a few files, made by a command in it.
 func (t *T) getTree() string {
-	id := t.Run(runtime.RunOptions{})
+	id := t.Sandbox()
 	t.MustExec(id, runtime.ExecOptions{}, "mkdir", "/work/d/sub/deep")
 	t.MustExec(id, runtime.ExecOptions{}, "mkdir", "/work/d/empty")
 	t.MustExec(id, runtime.ExecOptions{}, "write", "/work/d/f", "1")

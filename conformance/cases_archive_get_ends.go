@@ -21,7 +21,7 @@ func getEndCases() []Case {
 			Rule: "A file of 100 MiB comes as it is, piece by piece.",
 			Run: func(t *T) {
 				const size = 100 << 20
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.MustExec(id, runtime.ExecOptions{}, "noise", "/work/large", fmt.Sprint(size))
 				sum, res := t.getSum(id, "/work/large")
 				t.Equal("the result", res, runtime.GetArchiveResult{Entries: 1, Bytes: size})
@@ -33,7 +33,7 @@ func getEndCases() []Case {
 			Rule: "A file with holes comes as who reads it sees it.",
 			Run: func(t *T) {
 				const size = 40 << 20
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.MustExec(id, runtime.ExecOptions{}, "sparse", "/work/sparse", fmt.Sprint(size), "end")
 				sum, res := t.getSum(id, "/work/sparse")
 				t.Equal("the result", res, runtime.GetArchiveResult{Entries: 1, Bytes: size + 3})
@@ -45,7 +45,7 @@ func getEndCases() []Case {
 			Rule: "A directory may hold 10,000 files.",
 			Run: func(t *T) {
 				const n = 10000
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.MustExec(id, runtime.ExecOptions{}, "many", "/work/d", fmt.Sprint(n))
 				entries := t.MustGet(id, "/work/d", runtime.GetArchiveOptions{})
 				t.Equal("how many entries there are", len(entries), n+1)
@@ -78,7 +78,7 @@ func getEndCases() []Case {
 			Rule: "A file that becomes shorter or longer while it is read ends in an error, or in a whole archive with what it held before.",
 			Run: func(t *T) {
 				const size = 32 << 20
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				want := sumOf(answer.Noise(size))
 				for _, to := range []int64{0, 64 << 20} {
 					t.MustExec(id, runtime.ExecOptions{}, "noise", "/work/f", fmt.Sprint(size))

@@ -13,7 +13,7 @@ func putLinkCases() []Case {
 			ID: "archive/put/symlink", Contract: contractPutOptions,
 			Rule: "Symbolic links are made as the archive says, wherever they point: absolute, dangling, upwards.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				targets := []string{"f", "/etc/passwd", "../../..", "no/such/file", "/no/such", "a b/☃", "./f", "d//f", "/", ".", "loop7"}
 				var entries []entry
 				var paths, want []string
@@ -29,7 +29,7 @@ func putLinkCases() []Case {
 			ID: "archive/put/symlink-in-the-way", Contract: contractPutOptions,
 			Rule: "A symbolic link that has an entry's name is replaced and not followed, also one that points to a directory, and nothing happens to its target.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.MustExec(id, runtime.ExecOptions{}, "write", "/work/inside", "kept")
 				t.MustExec(id, runtime.ExecOptions{}, "write", "/mnt/outside", "kept")
 				targets := []string{"inside", "/mnt/outside", "../mnt/outside", "/mnt", "/mnt/new", "dangling", "."}
@@ -50,7 +50,7 @@ func putLinkCases() []Case {
 			ID: "archive/put/symlink-inside", Contract: contractPutOptions,
 			Rule: "Entries are written through a symbolic link to a directory that stays below dir, one of the same archive too.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.MustExec(id, runtime.ExecOptions{}, "mkdir", "/work/real/deep")
 				t.MustExec(id, runtime.ExecOptions{}, "link", "real", "/work/l1")
 				t.MustExec(id, runtime.ExecOptions{}, "link", "./real/../real/deep", "/work/l2")
@@ -70,7 +70,7 @@ func putLinkCases() []Case {
 			ID: "archive/put/symlink-absolute-inside", Contract: contractPutOptions,
 			Rule: "An absolute symbolic link that leads below dir is written through as any other that stays there.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.MustExec(id, runtime.ExecOptions{}, "mkdir", "/work/real/deep")
 				t.MustExec(id, runtime.ExecOptions{}, "link", "/work/real/deep", "/work/l")
 				t.MustPut(id, "/", runtime.PutArchiveOptions{}, fileEntry("work/l/a", "1"))
@@ -82,7 +82,7 @@ func putLinkCases() []Case {
 			ID: "archive/put/symlink-outside", Contract: contractPutOptions,
 			Rule: "An entry whose name leads through a symbolic link out of dir is ErrInvalid, and nothing is written there.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.MustExec(id, runtime.ExecOptions{}, "mkdir", "/work/dir/deep")
 				t.MustExec(id, runtime.ExecOptions{}, "mkdir", "/work/out/sub")
 				for name, target := range map[string]string{
@@ -107,7 +107,7 @@ func putLinkCases() []Case {
 			ID: "archive/put/symlink-of-the-archive", Contract: contractPut,
 			Rule: "An archive cannot make a symbolic link that leads out of dir and then write through it.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.MustExec(id, runtime.ExecOptions{}, "mkdir", "/work/dir")
 				for _, target := range []string{"/mnt", "../../mnt", "/work/dir/../../mnt"} {
 					_, err := t.Put(id, "/work/dir", runtime.PutArchiveOptions{}, linkEntry("l", target), fileEntry("l/f", "escaped"))
@@ -122,7 +122,7 @@ func putLinkCases() []Case {
 			ID: "archive/put/dot-dot", Contract: contractPutOptions,
 			Rule: `A name with ".." is ErrInvalid, even where it leads below dir.`,
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.MustExec(id, runtime.ExecOptions{}, "mkdir", "/work/dir/sub")
 				want := t.Everything(id, "/work")
 				for _, name := range []string{"../f", "../../mnt/f", "sub/../f", "sub/../../f", "/../f", "./../f", "sub/.."} {
@@ -139,7 +139,7 @@ func putLinkCases() []Case {
 			ID: "archive/put/absolute-name", Contract: contractPutOptions,
 			Rule: `A leading "/" of a name is dropped.`,
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.MustPut(id, "/work", runtime.PutArchiveOptions{}, fileEntry("/mnt/f", "1"), fileEntry("//g", "2"), fileEntry("./h", "3"), dirEntry("/d"))
 				t.Equal("what is there", t.Below(id, "/work"), []string{"d dir", "g file 2", "h file 3", "mnt dir", "mnt/f file 1"})
 				t.Equal("what is outside", t.Below(id, "/mnt"), []string{})
@@ -149,7 +149,7 @@ func putLinkCases() []Case {
 			ID: "archive/put/hard-link", Contract: contractPutOptions,
 			Rule: "Hard links to files below dir are made, to those of the archive and to those that were there.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.MustExec(id, runtime.ExecOptions{}, "write", "/work/old", "old")
 				t.MustPut(id, "/work", runtime.PutArchiveOptions{},
 					fileEntry("d/f", "new"), hardEntry("d/g", "d/f"), hardEntry("h", "d/f"), hardEntry("old-too", "old"))
@@ -167,7 +167,7 @@ func putLinkCases() []Case {
 			ID: "archive/put/hard-link-outside", Contract: contractPutOptions,
 			Rule: "A hard link to what is no file below dir is ErrInvalid: what is outside, also through a symbolic link, is missing, or is a directory.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.MustExec(id, runtime.ExecOptions{}, "mkdir", "/work/dir/sub")
 				t.MustExec(id, runtime.ExecOptions{}, "write", "/work/secret", "secret")
 				t.MustExec(id, runtime.ExecOptions{}, "link", "/work", "/work/dir/out")
@@ -184,7 +184,7 @@ func putLinkCases() []Case {
 			ID: "archive/put/hard-link-to-symlink", Contract: contractPut,
 			Rule: "A hard link to a symbolic link is one to the link itself, or ErrInvalid, and gives no file outside dir another name.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.MustExec(id, runtime.ExecOptions{}, "mkdir", "/work/dir")
 				t.MustExec(id, runtime.ExecOptions{}, "write", "/work/secret", "secret")
 				t.MustExec(id, runtime.ExecOptions{}, "link", "/work/secret", "/work/dir/l")

@@ -17,7 +17,7 @@ func putMetaCases() []Case {
 			ID: "archive/put/mode", Contract: contractPutOptions,
 			Rule: "Mode bits of files are set as they are, with setuid, setgid and sticky.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				var entries []entry
 				var want []string
 				for _, mode := range []int64{0, 0o004, 0o222, 0o400, 0o644, 0o664, 0o777, 0o1644, 0o2755, 0o4755, 0o6711, 0o7777} {
@@ -88,7 +88,7 @@ func putMetaCases() []Case {
 			ID: "archive/put/keep-owner-outside", Contract: contractPutOptions, Needs: owners,
 			Rule: "An owner that the sandbox's user namespace does not have is ErrInvalid, and every one that it has is set.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				ids := answerOf[answer.IDs](t, id, runtime.ExecOptions{}, "ids")
 				const none = 1<<32 - 1 // what chown takes for "as it is"
 				for _, n := range []int{none, none - 1, 1 << 31, 65536, 65535, 1} {
@@ -112,7 +112,7 @@ func putMetaCases() []Case {
 			ID: "archive/put/mtime", Contract: contractPutOptions,
 			Rule: "Modification times are set as they are, of directories too, whatever is put into them later.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				year := func(n int) time.Time { return time.Date(n, 2, 3, 4, 5, 6, 0, time.UTC) }
 				t.MustPut(id, "/work", runtime.PutArchiveOptions{},
 					dirEntry("d").at(year(2001)), fileEntry("old", "").at(time.Unix(0, 0)), fileEntry("d/f", "").at(year(2002)),
@@ -132,7 +132,7 @@ func putMetaCases() []Case {
 			ID: "archive/put/special", Contract: contractPutOptions,
 			Rule: "Devices, pipes and entries of any other kind are ErrInvalid, and nothing is there.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				for _, kind := range []byte{tar.TypeChar, tar.TypeBlock, tar.TypeFifo, 'D', 'V'} {
 					e := entry{tar.Header{Typeflag: kind, Name: "special", Mode: 0o666, Devmajor: 1, Devminor: 3}, ""}
 					_, err := t.Put(id, "/work", runtime.PutArchiveOptions{}, e)

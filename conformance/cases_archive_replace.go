@@ -19,7 +19,7 @@ func putReplaceCases() []Case {
 			ID: "archive/put/overwrite", Contract: contractPutOptions,
 			Rule: "A file takes the place of a file of its name, with its own content, mode and time; other names of the old file keep it.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.MustExec(id, runtime.ExecOptions{}, "write", "/work/f", "the old and long content")
 				t.MustExec(id, runtime.ExecOptions{}, "hardlink", "/work/f", "/work/other")
 				t.MustPut(id, "/work", runtime.PutArchiveOptions{}, fileEntry("f", "first"), fileEntry("f", "new").with(0o755))
@@ -31,7 +31,7 @@ func putReplaceCases() []Case {
 			ID: "archive/put/link-over-file", Contract: contractPutOptions,
 			Rule: "A link takes the place of a file or link of its name, and a file that of a link.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.MustExec(id, runtime.ExecOptions{}, "write", "/work/f", "old")
 				t.MustExec(id, runtime.ExecOptions{}, "write", "/work/g", "old")
 				t.MustExec(id, runtime.ExecOptions{}, "link", "old", "/work/l")
@@ -46,7 +46,7 @@ func putReplaceCases() []Case {
 			ID: "archive/put/replaced-in-one-step", Contract: contractPut,
 			Rule: "A file that was there before is replaced in one step: who reads it meanwhile sees the old or the new, never a part or nothing.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.MustExec(id, runtime.ExecOptions{}, "write", "/work/f", "old")
 				e := fileEntry("f", noise(inFlight))
 				sum := sumOf(strings.NewReader(e.Content))
@@ -66,7 +66,7 @@ func putReplaceCases() []Case {
 			ID: "archive/put/appears-whole", Contract: contractPut,
 			Rule: "A file appears under its name when it is whole, and not before.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				e := fileEntry("new/f", noise(inFlight))
 				u := t.Upload(t.ctx, t.Runtime(), id, "/work", runtime.PutArchiveOptions{})
 				w := u.halfWay(e)
@@ -80,7 +80,7 @@ func putReplaceCases() []Case {
 			ID: "archive/put/file-over-directory", Contract: contractPutOptions,
 			Rule: "A file or link never takes the place of a directory, not even of an empty one: ErrInvalid.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.MustExec(id, runtime.ExecOptions{}, "mkdir", "/work/d/sub")
 				t.MustExec(id, runtime.ExecOptions{}, "mkdir", "/work/empty")
 				t.MustExec(id, runtime.ExecOptions{}, "write", "/work/d/f", "kept")
@@ -112,7 +112,7 @@ func putReplaceCases() []Case {
 			ID: "archive/put/directory-over-file", Contract: contractPutOptions,
 			Rule: "A directory never takes the place of a file, nor of a link to one: ErrInvalid.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.MustExec(id, runtime.ExecOptions{}, "write", "/work/f", "kept")
 				t.MustExec(id, runtime.ExecOptions{}, "link", "f", "/work/l")
 				want := t.Below(id, "/work")
@@ -145,7 +145,7 @@ func putReplaceCases() []Case {
 			ID: "archive/put/others-stay", Contract: contractPut,
 			Rule: "What the archive does not name stays as it is.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.MustExec(id, runtime.ExecOptions{}, "mkdir", "/work/d/sub")
 				t.MustExec(id, runtime.ExecOptions{}, "write", "/work/d/sub/f", "kept")
 				before := t.Files(id, "", "/work/d/sub", "/work/d/sub/f")

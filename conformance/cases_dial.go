@@ -55,7 +55,7 @@ func dialReachCases() []Case {
 			ID:   "dial/unix",
 			Rule: "A unix socket is reached by its path.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.Start(id, runtime.ExecOptions{}, "serve", "unix", "/tmp/socket", "echo").Ready()
 				t.echoesBack(t.DialIn(id, "unix", "/tmp/socket"), t.token)
 			},
@@ -73,7 +73,7 @@ func dialReachCases() []Case {
 			ID:   "dial/unix-long-path",
 			Rule: "The path of a unix socket may be longer than a socket's address.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				dir := "/tmp/" + strings.Repeat("d", 120)
 				t.MustExec(id, runtime.ExecOptions{}, "mkdir", dir)
 				t.Start(id, runtime.ExecOptions{Dir: dir}, "serve", "unix", "socket", "echo").Ready()
@@ -105,7 +105,7 @@ func dialReachCases() []Case {
 			ID: "dial/user", Needs: []runtime.Capability{runtime.CapabilityUser},
 			Rule: "Dial has the rights of the user that is asked for: a socket that it may not connect to is ErrPermission.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.Start(id, runtime.ExecOptions{User: workerName}, "serve", "unix", "/tmp/socket", "echo").Ready()
 				_, err := t.TryDialIn(t.ctx, id, "unix", "/tmp/socket", runtime.DialOptions{User: otherName})
 				t.ErrorIs("dialling as another user", err, runtime.ErrPermission)
@@ -118,7 +118,7 @@ func dialReachCases() []Case {
 			ID:   "dial/other-sandbox",
 			Rule: "What listens in one sandbox is not reached from another's loopback.",
 			Run: func(t *T) {
-				first, second := t.Run(runtime.RunOptions{}), t.Run(runtime.RunOptions{})
+				first, second := t.Sandbox(), t.Sandbox()
 				t.serving(first, "say", "first")
 				_, err := t.TryDialIn(t.ctx, second, "tcp", dialled, runtime.DialOptions{})
 				t.ErrorIs("dialling in the other sandbox", err, runtime.ErrRefused)
@@ -213,7 +213,7 @@ func dialConnCases() []Case {
 			ID:   "dial/half-close",
 			Rule: "CloseWrite tells the server that nothing follows, and its answer is still read.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.serving(id, "sum")
 				t.Start(id, runtime.ExecOptions{}, "serve", "unix", "/tmp/socket", "sum").Ready()
 				for _, to := range [][2]string{{"tcp", dialled}, {"unix", "/tmp/socket"}} {
@@ -267,7 +267,7 @@ func dialConnCases() []Case {
 			ID:   "dial/many",
 			Rule: "64 connections at once are 64 connections.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.serving(id, "echo")
 				conns := make([]net.Conn, 64)
 				errs := make([]error, len(conns))
@@ -293,7 +293,7 @@ func dialConnCases() []Case {
 			ID:   "dial/slow-reader",
 			Rule: "A connection that is not read holds up neither another one nor an exec.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.serving(id, "exchange", fmt.Sprint(64<<20))
 				t.Start(id, runtime.ExecOptions{}, "serve", "unix", "/tmp/socket", "echo").Ready()
 				stuck := t.DialIn(id, "tcp", dialled)

@@ -114,7 +114,7 @@ func execOptionCases() []Case {
 			ID: "exec/dir/relative", Contract: contractExecOptions + ".Dir",
 			Rule: "A relative Dir starts at the sandbox's working directory.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.MustExec(id, runtime.ExecOptions{}, "mkdir", "sub/dir")
 				got := answerOf[answer.Self](t, id, runtime.ExecOptions{Dir: "sub/dir"}, "self")
 				t.Equal("the directory", got.Dir, imageWorkingDir+"/sub/dir")

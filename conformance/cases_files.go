@@ -28,7 +28,7 @@ func renameCases() []Case {
 			ID: "files/rename", Contract: "runtime.Rename",
 			Rule: "A rename moves a file, directory or link as it is. Its path and To are relative to the working directory, and lead through links; their last parts are not followed.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.MustExec(id, runtime.ExecOptions{}, "mkdir", "/work/a/deep")
 				t.MustExec(id, runtime.ExecOptions{}, "mkdir", "/work/b")
 				t.MustExec(id, runtime.ExecOptions{}, "write", "/work/a/f", "content")
@@ -51,7 +51,7 @@ func renameCases() []Case {
 			ID: "files/rename-replaces", Contract: "runtime.Rename",
 			Rule: "A file or link takes the place of a file or link, which is not followed, and a directory that of an empty directory.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				for _, dir := range []string{"/work/full/sub", "/work/empty", "/work/kept"} {
 					t.MustExec(id, runtime.ExecOptions{}, "mkdir", dir)
 				}
@@ -119,7 +119,7 @@ func attributeCases() []Case {
 			ID: "files/chmod", Contract: "runtime.Chmod",
 			Rule: "A mode is set with setuid, setgid and sticky, of files and directories, through a link with Follow. A link without is ErrInvalid, and so are other bits; nothing below is changed.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.MustExec(id, runtime.ExecOptions{}, "mkdir", "/work/d")
 				t.MustExec(id, runtime.ExecOptions{}, "write", "/work/d/f", "f")
 				t.MustExec(id, runtime.ExecOptions{}, "link", "d/f", "/work/l")
@@ -143,7 +143,7 @@ func attributeCases() []Case {
 			ID: "files/chown", Contract: "runtime.Chown", Needs: owners,
 			Rule: "An owner and a group are set, -1 leaves them; of a link itself, or with Follow of what it leads to; setuid goes; nothing below is changed. Numbers that are none are ErrInvalid.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.MustExec(id, runtime.ExecOptions{}, "mkdir", "/work/d")
 				t.MustExec(id, runtime.ExecOptions{}, "write", "/work/d/f", "f")
 				t.MustExec(id, runtime.ExecOptions{}, "chmod", "6755", "/work/d/f")
@@ -184,7 +184,7 @@ func attributeCases() []Case {
 			ID: "files/missing", Contract: contractChange, Needs: owners,
 			Rule: "A path that does not exist, or leads through a file, is ErrFileNotFound, also where a pipe is in its way.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.MustExec(id, runtime.ExecOptions{}, "write", "/work/f", "f")
 				t.MustExec(id, runtime.ExecOptions{}, "fifo", "/work/pipe")
 				t.MustExec(id, runtime.ExecOptions{}, "link", "nowhere", "/work/l")

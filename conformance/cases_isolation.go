@@ -64,7 +64,7 @@ func isolationCases() []Case {
 			ID: "isolation/capabilities", Contract: contractRunOptions, Needs: []runtime.Capability{runtime.CapabilityDropCaps},
 			Rule: "A command has no Linux capability, and cannot gain one.",
 			Run: func(t *T) {
-				got := answerOf[answer.Self](t, t.Run(runtime.RunOptions{}), runtime.ExecOptions{}, "self")
+				got := answerOf[answer.Self](t, t.Sandbox(), runtime.ExecOptions{}, "self")
 				t.Equal("effective, permitted, bounding and ambient", capsOf(t, got.CapEff, got.CapPrm, got.CapBnd, got.CapAmb), []uint64{0, 0, 0, 0})
 			},
 		},
@@ -133,7 +133,7 @@ func isolationCases() []Case {
 			ID: "isolation/no-new-privileges", Contract: contractRunOptions, Needs: []runtime.Capability{runtime.CapabilityNoNewPrivileges},
 			Rule: "A command gains no privileges by executing setuid programs, unless that is asked for.",
 			Run: func(t *T) {
-				got := answerOf[answer.Self](t, t.Run(runtime.RunOptions{}), runtime.ExecOptions{}, "self")
+				got := answerOf[answer.Self](t, t.Sandbox(), runtime.ExecOptions{}, "self")
 				t.Equal("NoNewPrivs", got.NoNewPriv, true)
 				id := t.Run(runtime.RunOptions{SecurityOpt: []string{"no-new-privileges=false"}})
 				t.Equal("NoNewPrivs, asked off", answerOf[answer.Self](t, id, runtime.ExecOptions{}, "self").NoNewPriv, false)

@@ -17,7 +17,7 @@ func nextExecCases() []Case {
 			ID: "exec/next/repeated", Contract: contractExec,
 			Rule: "Nothing of an exec is there in the next one: not its directory, environment, user, input or open files.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				self := func() answer.Self {
 					got := answerOf[answer.Self](t, id, runtime.ExecOptions{}, "self")
 					return answer.Self{Dir: got.Dir, Env: got.Env, UID: got.UID, GID: got.GID, Files: got.Files, Ignored: got.Ignored}

@@ -170,7 +170,7 @@ func timeoutCases() []Case {
 			ID: "timeout/exec-afterwards", Contract: contractExec,
 			Rule: "After a deadline the sandbox takes execs as before, and its files are as they were.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.MustExec(id, runtime.ExecOptions{}, "write", "kept", "content")
 				t.TimesOut(t.Exec(id, runtime.ExecOptions{Timeout: t.short()}, "stay", t.token))
 				t.Equal("the file", t.Lstat(id, "kept").Content, "content")

@@ -32,7 +32,7 @@ func watchEventCases() []Case {
 			ID:   "watch/events",
 			Rule: "All that happens in a directory is told, in the order in which it happened, with any names; what happens below is not, without Recursive.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.MustExec(id, runtime.ExecOptions{}, "mkdir", "/work/d/sub")
 				t.MustExec(id, runtime.ExecOptions{}, "link", "d", "/work/l")
 				odd := "a b\n☃\xff"
@@ -54,7 +54,7 @@ func watchEventCases() []Case {
 			ID:   "watch/recursive",
 			Rule: "With Recursive what happens below is told too, in directories that come as well, and links are not followed.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.MustExec(id, runtime.ExecOptions{}, "mkdir", "/work/d/a/b")
 				t.MustExec(id, runtime.ExecOptions{}, "mkdir", "/work/out")
 				t.MustExec(id, runtime.ExecOptions{}, "link", "/work/out", "/work/d/l")
@@ -78,7 +78,7 @@ func watchEventCases() []Case {
 			ID:   "watch/moved",
 			Rule: "A directory that is renamed is told of under its new name; one that is moved away no more, and again when it comes back.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.MustExec(id, runtime.ExecOptions{}, "mkdir", "/work/d/a/b/c")
 				w := t.Watch(id, "d", recursive)
 				t.MustExec(id, runtime.ExecOptions{}, "move", "/work/d/a/b", "/work/d/z")
@@ -156,7 +156,7 @@ func watchEndCases() []Case {
 			ID:   "watch/refused",
 			Rule: "A path that does not exist is ErrFileNotFound, what is no directory ErrInvalid, and Ready is not called.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.MustExec(id, runtime.ExecOptions{}, "write", "/work/f", "x")
 				t.MustExec(id, runtime.ExecOptions{}, "fifo", "/work/pipe")
 				for path, want := range map[string]error{
@@ -177,7 +177,7 @@ func watchEndCases() []Case {
 			ID:   "watch/ends",
 			Rule: "A watch ends when ctx is done, with its error, and when tell returns an error, with that; others go on.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				full := errors.New("full")
 				first, second := t.Watch(id, "/work", runtime.WatchFilesOptions{}), t.Watch(id, "/work", runtime.WatchFilesOptions{})
 				broken := t.WatchWith(id, "/work", runtime.WatchFilesOptions{}, func(runtime.FileEvent) error { return full })
@@ -194,7 +194,7 @@ func watchEndCases() []Case {
 			ID:   "watch/directory-gone",
 			Rule: "When the directory is removed or moved, the watch is ErrFileNotFound.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.MustExec(id, runtime.ExecOptions{}, "mkdir", "/work/removed")
 				t.MustExec(id, runtime.ExecOptions{}, "mkdir", "/work/moved")
 				removed, moved := t.Watch(id, "removed", runtime.WatchFilesOptions{Recursive: true}), t.Watch(id, "moved", runtime.WatchFilesOptions{})

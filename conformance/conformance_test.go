@@ -100,6 +100,15 @@ func TestLong(t *testing.T) {
 
 func TestSandboxOfCasesBefore(t *testing.T) {
 	f := newFake()
+	dirty := map[string]bool{}
+	f.exec = func(_ context.Context, id string, _ []string, opts runtime.ExecOptions) (runtime.ExecResult, error) {
+		mode := 0o755
+		if dirty[id] {
+			mode = 0o777
+		}
+		_, err := fmt.Fprintf(opts.Stdout, `[{"path": "/work", "type": "dir", "mode": %d}, {"path": "/mnt", "type": "dir", "mode": %d}, {"path": "/tmp", "type": "dir", "mode": %d}]`, mode, 0o755, 0o1777)
+		return runtime.ExecResult{}, err
+	}
 	var got []string
 	use := func(also func(t *T)) func(t *T) {
 		return func(t *T) {
@@ -109,16 +118,18 @@ func TestSandboxOfCasesBefore(t *testing.T) {
 	}
 	nothing, fail := func(*T) {}, func(t *T) { t.Fatalf("wrong") }
 	held := func(t *T) { got = append(got, t.Sandbox()) }
+	spoil := func(*T) { dirty[got[len(got)-1]] = true }
 	cases := []Case{
-		{ID: "a", Run: use(nothing)}, {ID: "b", Run: use(fail)}, {ID: "c", Run: use(nothing)}, {ID: "d", Run: use(held)}, {ID: "e", Run: use(nothing)},
+		{ID: "a", Run: use(nothing)}, {ID: "b", Run: use(fail)}, {ID: "c", Run: use(nothing)}, {ID: "d", Run: use(held)}, {ID: "e", Run: use(spoil)},
+		{ID: "f", Run: use(nothing)},
 	}
 	report, err := check(t.Context(), Config{Open: f.open, Parallel: 1}, cases)
 	if err != nil || report.Count(Failed) != 1 {
 		t.Errorf("got %+v, %v, want one failed", report.Results, err)
 	}
-	a, b, c, d, d2, e := got[0], got[1], got[2], got[3], got[4], got[5]
-	if a != b || c == b || d != c || d2 == d || e != d && e != d2 {
-		t.Errorf("got %v, want that of a case that passed, another after one that failed, and two where a case has two", got)
+	a, b, c, d, d2, e, f2 := got[0], got[1], got[2], got[3], got[4], got[5], got[6]
+	if a != b || c == b || d != c || d2 == d || e != d && e != d2 || f2 == e {
+		t.Errorf("got %v, want that of a case that passed, another after one that failed, two where a case has two, and none that is spoilt", got)
 	}
 	if len(f.sandboxes) != 0 {
 		t.Errorf("got %v left, want none", f.sandboxes)

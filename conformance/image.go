@@ -7,6 +7,7 @@ import (
 	"embed"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/sandlot-dev/sandlot/runtime"
 )
@@ -70,18 +71,20 @@ func imageRoot(arch string) ([]byte, error) {
 	}
 	probe := fileEntry(probePath[1:], string(program))
 	probe.Mode = 0o755
-	tmp := dirEntry("tmp")
-	tmp.Mode = 0o1777
 	home := dirEntry("home/" + workerName)
 	home.Uid, home.Gid = workerID, workerID
-	r, err := newTar(
-		probe, dirEntry("etc"), fileEntry("etc/passwd", passwd), fileEntry("etc/group", group),
-		tmp, dirEntry("root"), dirEntry("home"), home, dirEntry(imageWorkingDir[1:]), dirEntry("mnt"),
-	)
+	r, err := newTar(slices.Concat([]entry{
+		probe, dirEntry("etc"), fileEntry("etc/passwd", passwd), fileEntry("etc/group", group), dirEntry("root"), dirEntry("home"), home,
+	}, imageDirs())...)
 	if err != nil {
 		return nil, err
 	}
 	return io.ReadAll(r)
+}
+
+// imageDirs are the directories that cases write to.
+func imageDirs() []entry {
+	return []entry{dirEntry(imageWorkingDir[1:]), dirEntry("mnt"), dirEntry("tmp").with(0o1777)}
 }
 
 // probeProgram is the suite's program.

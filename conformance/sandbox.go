@@ -2,9 +2,13 @@ package conformance
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"path"
+	"slices"
 
+	"github.com/sandlot-dev/sandlot/conformance/internal/answer"
 	"github.com/sandlot-dev/sandlot/runtime"
 )
 
@@ -15,9 +19,9 @@ func (t *T) Run(opts runtime.RunOptions) string {
 	return res.ID
 }
 
-// Sandbox is a sandbox of the suite's image, with no options, in which cases before this one may have run commands, and cases after it will.
-// It is for cases that do nothing else with it, and leave in it no process, file or state that another could see. Most of the suite's time is
-// the making of sandboxes. It is the case's alone until the case ends, and removed if the case fails.
+// Sandbox is a sandbox of the suite's image, with no options, in which cases before this one may have run, and cases after it will. It is for
+// cases that run commands and write below imageDirs, and leave no process and nothing else behind. Most of the suite's time is the making of
+// sandboxes. It is the case's alone until the case ends, and removed if the case fails.
 func (t *T) Sandbox() string {
 	id := t.suite.takeSpare()
 	if id == "" {
@@ -27,13 +31,30 @@ func (t *T) Sandbox() string {
 		id = res.ID
 	}
 	t.Cleanup(func(ctx context.Context) error {
-		if t.Failed() {
-			return t.suite.remove(ctx, id)
+		if !t.Failed() && t.swept(ctx, id) {
+			t.suite.addSpare(id)
+			return nil
 		}
-		t.suite.addSpare(id)
-		return nil
+		return t.suite.remove(ctx, id)
 	})
 	return id
+}
+
+// swept removes what is below imageDirs, and says whether they are as they were in the image then.
+func (t *T) swept(ctx context.Context, id string) bool {
+	argv, want := probeArgv("sweep"), []answer.File{}
+	for _, d := range imageDirs() {
+		argv = append(argv, path.Join("/", d.Name))
+		want = append(want, answer.File{Path: path.Join("/", d.Name), Type: "dir", Mode: uint32(d.Mode)})
+	}
+	out := execOn(ctx, t.Runtime(), id, runtime.ExecOptions{}, argv)
+	var got []answer.File
+	if out.Err != nil || out.ExitCode != 0 || json.Unmarshal([]byte(out.Stdout), &got) != nil {
+		return false
+	}
+	return slices.EqualFunc(got, want, func(a, b answer.File) bool {
+		return a.Path == b.Path && a.Type == b.Type && a.Mode == b.Mode && a.UID == b.UID && a.GID == b.GID
+	})
 }
 
 // TryRun calls Runtime.Run. The sandbox carries the case's label and is removed after the case.

@@ -86,6 +86,24 @@ func writeEnv(args []string) int {
 // remove PATH removes a file or directory with all that is below it.
 func remove(args []string) int { return done(os.RemoveAll(args[0])) }
 
+// sweep DIR… removes all that is below directories, where it may, and says then what lstat does of them.
+func sweep(dirs []string) int {
+	for _, dir := range dirs {
+		check(filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+			if err == nil && d.IsDir() && path != dir {
+				return os.Chmod(path, 0o700)
+			}
+			return err
+		}))
+		entries, err := os.ReadDir(dir)
+		check(err)
+		for _, e := range entries {
+			check(os.RemoveAll(filepath.Join(dir, e.Name())))
+		}
+	}
+	return stat(dirs)
+}
+
 // mkdir PATH makes a directory and its parents.
 func mkdir(args []string) int { return done(os.MkdirAll(args[0], 0o755)) }
 

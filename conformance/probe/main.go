@@ -31,7 +31,7 @@ func commands() map[string]command {
 		// network
 		"listen": listen, "dial": dial, "serve": serve, "deaf": deaf,
 		// files
-		"stat": stat, "ls": list, "write": write, "write-env": writeEnv, "remove": remove, "mkdir": mkdir, "link": link, "hardlink": hardlink, "chmod": chmod, "poll": poll, "fill": fill,
+		"stat": stat, "ls": list, "write": write, "write-env": writeEnv, "remove": remove, "sweep": sweep, "mkdir": mkdir, "link": link, "hardlink": hardlink, "chmod": chmod, "poll": poll, "fill": fill,
 	}
 }
 
