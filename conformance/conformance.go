@@ -3,7 +3,6 @@ package conformance
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -135,8 +134,5 @@ func (n *node) run(t *testing.T) {
 func (s *suite) log(r Result) {
 	s.logMu.Lock()
 	defer s.logMu.Unlock()
-	fmt.Fprintf(s.cfg.Log, "%-11s %s (%.1fs)\n", r.Outcome, r.ID, time.Duration(r.Duration).Seconds())
-	for _, m := range r.Messages {
-		fmt.Fprintln(s.cfg.Log, indent(m))
-	}
+	_, _ = s.cfg.Log.Write(r.text()) // the report has it too
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/sandlot-dev/sandlot/runtime"
@@ -84,8 +85,12 @@ func (r Report) OK() bool { return len(r.Results) > 0 && r.Count(Failed) == 0 }
 
 // Summary is one line: the engine, and how many cases had which outcome.
 func (r Report) Summary() string {
-	return fmt.Sprintf("%s: %d cases, %d passed, %d failed, %d refused as unsupported",
-		r.engine(), len(r.Results), r.Count(Passed), r.Count(Failed), r.Count(Unsupported))
+	cases := "cases"
+	if len(r.Results) == 1 {
+		cases = "case"
+	}
+	return fmt.Sprintf("%s: %d %s, %d passed, %d failed, %d refused as unsupported",
+		r.engine(), len(r.Results), cases, r.Count(Passed), r.Count(Failed), r.Count(Unsupported))
 }
 
 func (r Report) engine() string {
@@ -97,14 +102,24 @@ func (r Report) engine() string {
 		r.Runtime.Runtime, r.Runtime.Version, r.Runtime.APIVersion, r.Runtime.OS, r.Runtime.Arch, rootless)
 }
 
+// text is a line, and below it why a case is unsupported and what it says.
+func (r Result) text() []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%-11s %s (%.1fs)\n", r.Outcome, r.ID, time.Duration(r.Duration).Seconds())
+	if r.Outcome == Unsupported {
+		fmt.Fprintln(&b, indent(strings.TrimSuffix("there is no "+r.Missing+": "+r.Reason, ": ")))
+	}
+	for _, m := range r.Messages {
+		fmt.Fprintln(&b, indent(m))
+	}
+	return b.Bytes()
+}
+
 // WriteText writes a line for each case, what failed ones say, and the summary.
 func (r Report) WriteText(w io.Writer) error {
 	var b bytes.Buffer
 	for _, result := range r.Results {
-		fmt.Fprintf(&b, "%-11s %s (%.1fs)\n", result.Outcome, result.ID, time.Duration(result.Duration).Seconds())
-		for _, m := range result.Messages {
-			fmt.Fprintln(&b, indent(m))
-		}
+		b.Write(result.text())
 	}
 	fmt.Fprintln(&b, r.Summary())
 	_, err := w.Write(b.Bytes())

@@ -31,7 +31,7 @@ func TestReportText(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"passed      a/1 (1.5s)\n", "failed      a/2 (0.0s)\n    got \x00", "unsupported a/3",
+		"passed      a/1 (1.5s)\n", "failed      a/2 (0.0s)\n    got \x00", "unsupported a/3 (0.0s)\n    there is no tty: it has none\n",
 		"fake 1.2.3 (API 4, linux/amd64, rootless): 3 cases, 1 passed, 1 failed, 1 refused as unsupported\n",
 	} {
 		if !strings.Contains(b.String(), want) {

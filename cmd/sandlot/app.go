@@ -117,13 +117,14 @@ func nearest(cmd *cobra.Command, err error) string {
 }
 
 // unknownCommand names the nearest of those that may have been meant.
-func unknownCommand(root *cobra.Command, name string) error {
-	for root.SuggestionsMinimumDistance = range 3 {
-		if near := root.SuggestionsFor(name); len(near) > 0 {
-			return usage("unknown command %q\ndid you mean sandlot %s?", name, strings.Join(near, " or sandlot "))
+func unknownCommand(parent *cobra.Command, name string) error {
+	path := parent.CommandPath()
+	for parent.SuggestionsMinimumDistance = range 3 {
+		if near := parent.SuggestionsFor(name); len(near) > 0 {
+			return usage("unknown command %q\ndid you mean %s %s?", name, path, strings.Join(near, " or "+path+" "))
 		}
 	}
-	return usage("unknown command %q\nsee sandlot --help", name)
+	return usage("unknown command %q\nsee %s --help", name, path)
 }
 
 // withRuntime makes a command's function of one that needs an open runtime.
@@ -150,6 +151,9 @@ func arguments(check cobra.PositionalArgs) cobra.PositionalArgs {
 						problem = "there are arguments missing"
 					}
 				}
+			}
+			if len(args) > 0 && cmd.HasAvailableSubCommands() {
+				return unknownCommand(cmd, args[0])
 			}
 			return usage("%s\nusage: %s", problem, cmd.UseLine())
 		}

@@ -150,6 +150,7 @@ func TestRunUsage(t *testing.T) {
 		{"cp a", "usage: sandlot cp"},
 		{"build", "there are arguments missing\nsandlot: usage: sandlot build"},
 		{"stop", "usage: sandlot stop"},
+		{"conformance dif", "unknown command \"dif\"\nsandlot: did you mean sandlot conformance diff?\n"},
 		{"frobnicate", "unknown command \"frobnicate\"\nsandlot: see sandlot --help\n"},
 		{"insepct --image image", "unknown command \"insepct\"\nsandlot: did you mean sandlot inspect?\n"},
 		{"st", "did you mean sandlot stop or sandlot start?\n"},
