@@ -32,7 +32,7 @@ func processStartCases() []Case {
 			ID: "process/start", Contract: ".StartProcess",
 			Rule: "StartProcess returns while the command runs, and describes it.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				p := t.ready(id, t.StartProcess(id, runtime.StartProcessOptions{}, "stay", t.token))
 				t.Equal("the command line", p.Argv, probeArgv("stay", t.token))
 				t.True(p.Running() && p.Ended.IsZero() && p.ID != "" && p.PID > 1 && !p.Started.IsZero(), "the process", p, "one that runs")
@@ -79,7 +79,7 @@ func processStartCases() []Case {
 			ID: "process/not-found", Contract: ".StartProcess",
 			Rule: "A command that is not found, or cannot be executed, is a process that has ended with 127, or 126.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				for name, code := range map[string]int{"/no/such/program": 127, "/tmp": 126} {
 					t.Input("start process %s", name)
 					p, err := t.Processes().StartProcess(t.ctx, id, []string{name}, runtime.StartProcessOptions{})
@@ -94,7 +94,7 @@ func processStartCases() []Case {
 			ID: "process/invalid", Contract: ".StartProcess",
 			Rule: "Options that make no sense are ErrInvalid, and there is no process.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				argv := probeArgv("write", "/tmp/ran", "yes")
 				for what, try := range map[string]func() (runtime.Process, error){
 					"no command": func() (runtime.Process, error) {
@@ -122,7 +122,7 @@ func processStartCases() []Case {
 			ID: "process/list", Contract: ".ListProcesses",
 			Rule: "The list has a sandbox's processes, the oldest first, with those that have ended, and no other sandbox's.",
 			Run: func(t *T) {
-				id, other := t.Run(runtime.RunOptions{}), t.Run(runtime.RunOptions{})
+				id, other := t.Sandbox(), t.Sandbox()
 				ended := t.StartProcess(id, runtime.StartProcessOptions{}, "exit", "5")
 				t.ended(id, ended.ID)
 				running := t.StartProcess(id, runtime.StartProcessOptions{}, "stay", t.token)
@@ -137,7 +137,7 @@ func processStartCases() []Case {
 			ID: "process/other-client", Contract: "",
 			Rule: "A process goes on when the Runtime that started it is closed. Another one finds it, with all that it has written.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				rt := t.Open()
 				t.Input("start a process on a runtime that is closed then")
 				p, err := t.processesOf(rt).StartProcess(t.ctx, id, probeArgv("tree", t.token, "child", "daemon"), runtime.StartProcessOptions{})
@@ -181,7 +181,7 @@ func processOutputCases() []Case {
 			ID: "process/output", Contract: ".WaitProcess",
 			Rule: "WaitProcess gives both outputs from the beginning, each apart, as often as it is called, and how much there is.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				p := t.StartProcess(id, runtime.StartProcessOptions{}, "say", "to out", "err", "3")
 				for range 2 {
 					got, stdout, stderr := t.WaitProcess(id, p.ID, runtime.WaitProcessOptions{})
@@ -195,7 +195,7 @@ func processOutputCases() []Case {
 			ID: "process/output-from", Contract: ".WaitProcess",
 			Rule: "NoWait gives what there is and does not wait; a later call goes on from there.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				p := t.ready(id, t.StartProcess(id, runtime.StartProcessOptions{}, "on-term", "/tmp/term"))
 				now, stdout, _ := t.WaitProcess(id, p.ID, runtime.WaitProcessOptions{NoWait: true})
 				t.True(now.Running(), "the process", now, "one that runs")
@@ -215,7 +215,7 @@ func processOutputCases() []Case {
 			Rule: "Of more output than is kept there are the first and the last bytes, and how many are missing; nobody has to read for the process to go on.",
 			Run: func(t *T) {
 				const size = 8 << 20
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				p := t.StartProcess(id, runtime.StartProcessOptions{}, "output", fmt.Sprint(size))
 				t.ended(id, p.ID)
 				got, stdout, _ := t.WaitProcess(id, p.ID, runtime.WaitProcessOptions{})
@@ -231,7 +231,7 @@ func processOutputCases() []Case {
 			ID: "process/wait-twice", Contract: ".WaitProcess",
 			Rule: "Two clients that wait for a process both get all of its output, as it comes, and its result.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				p := t.StartProcess(id, runtime.StartProcessOptions{}, "stay", t.token)
 				type end struct {
 					process runtime.Process
@@ -266,7 +266,7 @@ func processOutputCases() []Case {
 			ID: "process/wait-ctx", Contract: ".WaitProcess",
 			Rule: "A ctx that is done ends the waiting, and not the process.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				p := t.ready(id, t.StartProcess(id, runtime.StartProcessOptions{}, "stay", t.token))
 				ctx, cancel := context.WithTimeout(t.ctx, t.short())
 				defer cancel()
@@ -293,7 +293,7 @@ func processEndCases() []Case {
 			ID: "process/signal", Contract: ".SignalProcess",
 			Rule: "A signal reaches the leader. What is no signal, and a process that has ended, are ErrInvalid.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				p := t.ready(id, t.StartProcess(id, runtime.StartProcessOptions{}, "on-term", "/tmp/term"))
 				for _, signal := range []int{0, -1, 65} {
 					err := t.Processes().SignalProcess(t.ctx, id, p.ID, signal)
@@ -310,7 +310,7 @@ func processEndCases() []Case {
 			ID: "process/kill", Contract: ".SignalProcess",
 			Rule: "Signal 9 ends all that the process started, and nothing else.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				t.ready(id, t.StartProcess(id, runtime.StartProcessOptions{}, "tree", t.token+"other", "daemon"))
 				p := t.ready(id, t.StartProcess(id, runtime.StartProcessOptions{}, tree(t)...))
 				t.SignalProcess(id, p.ID, 9)
@@ -324,7 +324,7 @@ func processEndCases() []Case {
 			ID: "process/timeout", Contract: ".StartProcess",
 			Rule: "A deadline ends all that the process started, also when no client is there.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				rt := t.Open()
 				p, err := t.processesOf(rt).StartProcess(t.ctx, id, probeArgv(tree(t)...), runtime.StartProcessOptions{Timeout: t.deadline()})
 				t.NoError("starting", err)
@@ -339,7 +339,7 @@ func processEndCases() []Case {
 			ID: "process/left", Contract: "",
 			Rule: "What the leader has left in the background when it exits goes on until the process is removed.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				p := t.StartProcess(id, runtime.StartProcessOptions{Timeout: time.Hour}, "leave", t.token, "daemon", "4")
 				result, _ := t.ended(id, p.ID)
 				t.Equal("the result", result, runtime.ExecResult{ExitCode: 4})
@@ -352,7 +352,7 @@ func processEndCases() []Case {
 			ID: "process/remove", Contract: ".RemoveProcess",
 			Rule: "RemoveProcess ends all that the process started; then it is ErrProcessNotFound.",
 			Run: func(t *T) {
-				id := t.Run(runtime.RunOptions{})
+				id := t.Sandbox()
 				p := t.ready(id, t.StartProcess(id, runtime.StartProcessOptions{}, tree(t)...))
 				t.RemoveProcess(id, p.ID)
 				t.Gone(id, t.token)

@@ -10,6 +10,7 @@ import (
 func (t *T) Processes() runtime.Processes { return t.processesOf(t.Runtime()) }
 
 func (t *T) processesOf(rt runtime.Runtime) runtime.Processes {
+	t.startsProcesses.Store(true)
 	p, is := rt.(runtime.Processes)
 	if !is {
 		t.Fatalf("the runtime\n  got:   a capability for processes, and no runtime.Processes\n  want:  both")

@@ -20,7 +20,7 @@ func (t *T) Run(opts runtime.RunOptions) string {
 }
 
 // Sandbox is a sandbox of the suite's image, with no options, in which cases before this one may have run, and cases after it will. It is for
-// cases that run commands and write below imageDirs, and leave no process and nothing else behind. Most of the suite's time is the making of
+// cases that run commands, start processes and write below imageDirs, and leave no other process and nothing else behind. Most of the suite's time is the making of
 // sandboxes. It is the case's alone until the case ends, and removed if the case fails.
 func (t *T) Sandbox() string {
 	id := t.suite.takeSpare()
@@ -40,8 +40,17 @@ func (t *T) Sandbox() string {
 	return id
 }
 
-// swept removes what is below imageDirs, and says whether they are as they were in the image then.
+// swept removes the processes of a sandbox and what is below imageDirs, and says whether they are as they were in the image then.
 func (t *T) swept(ctx context.Context, id string) bool {
+	if t.startsProcesses.Load() {
+		all, err := t.Processes().ListProcesses(ctx, id, runtime.ListProcessesOptions{})
+		for _, process := range all {
+			err = errors.Join(err, t.Processes().RemoveProcess(ctx, id, process.ID))
+		}
+		if err != nil {
+			return false
+		}
+	}
 	argv, want := probeArgv("sweep"), []answer.File{}
 	for _, d := range imageDirs() {
 		argv = append(argv, path.Join("/", d.Name))

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sandlot-dev/sandlot/runtime"
@@ -27,6 +28,8 @@ type T struct {
 	c     Case
 	ctx   context.Context // the T is the case's own call, as testing.T is
 	token string
+
+	startsProcesses atomic.Bool // or may have: a shared sandbox is looked at for them
 
 	mu       sync.Mutex
 	input    string
