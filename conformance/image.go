@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 
 	"github.com/sandlot-dev/sandlot/runtime"
 )
@@ -34,16 +35,16 @@ const (
 // ImageContext is the build context of the suite's image: a tar stream with a Dockerfile that needs no other image. arch is as Go names
 // it; for one that the probe was not built for, the error is ErrUnsupported.
 func ImageContext(arch string) (io.Reader, error) {
-	root, err := imageRoot(arch)
+	content, err := imageContext(arch)
 	if err != nil {
 		return nil, err
 	}
-	return newTar(fileEntry("Dockerfile", imageDockerfile), fileEntry("root.tar", string(root)))
+	return bytes.NewReader(content), nil
 }
 
 // An Image is an image for runtimes that have images from elsewhere: a root file system, and what an image says besides.
 type Image struct {
-	Root       []byte // a tar
+	Root       []byte // a tar, which all who ask for it share
 	Env        []string
 	WorkingDir string
 	Entrypoint []string // what no sandbox runs
@@ -55,8 +56,32 @@ func ImageContent(arch string) (Image, error) {
 	return Image{Root: root, Env: []string{imageEnv}, WorkingDir: imageWorkingDir, Entrypoint: []string{probePath, "exit", "3"}}, err
 }
 
-// imageRoot is the root file system of the suite's image, as a tar.
-func imageRoot(arch string) ([]byte, error) {
+// What is megabytes large and the same for all who ask is made once.
+var imageContext, imageRoot = onceEach(makeImageContext), onceEach(makeImageRoot)
+
+// onceEach is make that remembers what it has made for each architecture.
+func onceEach(make func(arch string) ([]byte, error)) func(arch string) ([]byte, error) {
+	var made sync.Map
+	return func(arch string) ([]byte, error) {
+		get, _ := made.LoadOrStore(arch, sync.OnceValues(func() ([]byte, error) { return make(arch) }))
+		return get.(func() ([]byte, error))()
+	}
+}
+
+func makeImageContext(arch string) ([]byte, error) {
+	root, err := makeImageRoot(arch)
+	if err != nil {
+		return nil, err
+	}
+	content, err := newTar(fileEntry("Dockerfile", imageDockerfile), fileEntry("root.tar", string(root)))
+	if err != nil {
+		return nil, err
+	}
+	return content.Bytes(), nil
+}
+
+// makeImageRoot is the root file system of the suite's image, as a tar.
+func makeImageRoot(arch string) ([]byte, error) {
 	program, err := probeProgram(arch)
 	if err != nil {
 		return nil, err
@@ -79,7 +104,7 @@ func imageRoot(arch string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return io.ReadAll(r)
+	return r.Bytes(), nil
 }
 
 // imageDirs are the directories that cases write to.

@@ -40,7 +40,7 @@ func TestConformanceUsage(t *testing.T) {
 		{"conformance --list --output list.json", "list"},
 		{"conformance --parallel 0", "write 1 or more"},
 		{"conformance --case-timeout 0", "write 2s, 5m or 1h"},
-		{"conformance exec", "usage: sandlot conformance"},
+		{"conformance exec", "unknown command \"exec\"\nsandlot: see sandlot conformance --help"},
 		{"conformance table", "usage: sandlot conformance table"},
 		{"conformance table /no/such/report.json", "no such file"},
 		{"conformance table conformance_test.go", "makes a report"},

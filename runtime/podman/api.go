@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/go-multierror"
@@ -18,11 +19,11 @@ import (
 type api struct {
 	client *client
 	local  bool // the engine is on this machine, as far as the URL tells
-	info   runtime.Info
-	// network is libpod's name for the default network.
-	network string
 	// ended ends what was started for this runtime alone. It may be nil.
 	ended func() error
+
+	mu        sync.Mutex
+	described *description // nil while nothing has needed it
 }
 
 var (

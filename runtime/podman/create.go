@@ -39,7 +39,11 @@ func (a *api) Create(ctx context.Context, spec engine.Spec) (string, []string, e
 	if err != nil {
 		return "", nil, err
 	}
-	body := a.translate(spec, image)
+	on, err := a.describe(ctx)
+	if err != nil {
+		return "", nil, err
+	}
+	body := translate(spec, image, on)
 	if spec.Seccomp != "" && spec.Seccomp != "unconfined" {
 		remove, err := a.seccompFile(spec.Seccomp, &body)
 		if err != nil {
@@ -61,7 +65,7 @@ func (a *api) Create(ctx context.Context, spec engine.Spec) (string, []string, e
 	return answer.ID, answer.Warnings, nil
 }
 
-func (a *api) translate(spec engine.Spec, image image) containerSpec {
+func translate(spec engine.Spec, image image, on description) containerSpec {
 	body := containerSpec{
 		Name: spec.Name, Image: image.hex(), ImageVolumeMode: "anonymous",
 		Entrypoint: spec.Entrypoint, Command: []string{},
@@ -79,7 +83,7 @@ func (a *api) translate(spec engine.Spec, image image) containerSpec {
 		ReadOnly: spec.ReadOnly,
 		CapAdd:   spec.CapAdd, CapDrop: []string{"ALL"}, NoNewPrivs: spec.NoNewPrivs,
 		SeccompPolicy: "default", AppArmor: spec.AppArmor, SELinux: spec.LabelOpts,
-		Resources: a.resources(spec),
+		Resources: resourcesOf(spec, on.info.Capabilities.Has(runtime.CapabilityPidsLimit)),
 	}
 	maps.Copy(body.Labels, spec.Labels)
 	if spec.WorkingDir == "" {
@@ -99,7 +103,7 @@ func (a *api) translate(spec engine.Spec, image image) containerSpec {
 	case runtime.NetworkNone, runtime.NetworkHost:
 		body.NetNS.Mode = spec.Network
 	case runtime.NetworkDefault:
-		body.NetNS.Mode = a.network
+		body.NetNS.Mode = on.network
 	default:
 		body.NetNS.Mode = "bridge"
 		body.Networks = map[string]struct{}{spec.Network: {}}
@@ -154,11 +158,10 @@ func withoutOthers(env []string, text string) []string {
 	})
 }
 
-// resources always names a limit on processes, 0 being none, because Podman has a default of its own. Where it has no limits at all, naming
+// resourcesOf always names a limit on processes, 0 being none, because Podman has a default of its own. Where it has no limits at all, naming
 // one only makes it warn.
-func (a *api) resources(spec engine.Spec) *resources {
-	limits := a.info.Capabilities.Has(runtime.CapabilityPidsLimit)
-	if spec.Memory == 0 && spec.CPUs == 0 && spec.Pids == 0 && !limits {
+func resourcesOf(spec engine.Spec, able bool) *resources {
+	if spec.Memory == 0 && spec.CPUs == 0 && spec.Pids == 0 && !able {
 		return nil
 	}
 	r := &resources{Pids: &pidsLimit{}}

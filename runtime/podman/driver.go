@@ -50,15 +50,15 @@ func openAny(ctx context.Context) (runtime.Runtime, error) {
 }
 
 func openURL(ctx context.Context, u *url.URL, again string, options engine.Options, ended func() error) (runtime.Runtime, error) {
-	a, err := openAt(ctx, u, again, ended)
+	a, err := openAt(ctx, u, ended)
 	if err != nil {
 		return nil, err
 	}
 	return engine.New(a, name, again, options), nil
 }
 
-// openAt opens the service at u. again is what opens it again, and ended ends it, if need be.
-func openAt(ctx context.Context, u *url.URL, again string, ended func() error) (*api, error) {
+// openAt opens the service at u. ended ends it, if need be.
+func openAt(ctx context.Context, u *url.URL, ended func() error) (*api, error) {
 	c, err := connect(ctx, u)
 	if err != nil && dockerAnswers(ctx, u) {
 		err = &runtime.Error{
@@ -69,12 +69,7 @@ func openAt(ctx context.Context, u *url.URL, again string, ended func() error) (
 	if err != nil {
 		return nil, openFailure(u, err)
 	}
-	a := &api{client: c, local: u.Scheme == name+"+unix", ended: ended}
-	if err := a.ask(ctx, again); err != nil {
-		c.close()
-		return nil, openFailure(u, err)
-	}
-	return a, nil
+	return &api{client: c, local: u.Scheme == name+"+unix", ended: ended}, nil
 }
 
 func connect(ctx context.Context, u *url.URL) (*client, error) {

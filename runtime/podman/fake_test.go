@@ -19,9 +19,12 @@ type fake struct {
 
 	mu       sync.Mutex
 	requests []string // "METHOD /path", without the version
+
+	descriptions int  // how many were asked for
+	speechless   bool // it gives none
 }
 
-// fakeService serves handler on a socket, and what opening needs: a ping and a description.
+// fakeService serves handler on a socket, and a ping and a description.
 func fakeService(t *testing.T, handler http.HandlerFunc) (*api, *fake) {
 	t.Helper()
 	// Not t.TempDir: a socket's path is at most 107 bytes.
@@ -40,6 +43,8 @@ func fakeService(t *testing.T, handler http.HandlerFunc) (*api, *fake) {
 		switch {
 		case strings.HasSuffix(path, "/_ping"):
 			w.Header().Set("Libpod-API-Version", "5.8.2")
+		case path == "/info" && !f.describes():
+			http.Error(w, `{"message": "storage is locked"}`, http.StatusInternalServerError)
 		case path == "/info":
 			fmt.Fprint(w, `{"host":{"arch":"amd64","os":"linux","cgroupVersion":"v2","cgroupControllers":["memory","pids"],
 				"security":{"rootless":true,"seccompEnabled":true}},"version":{"Version":"5.8.2","APIVersion":"5.8.2"}}`)
@@ -54,12 +59,19 @@ func fakeService(t *testing.T, handler http.HandlerFunc) (*api, *fake) {
 	server.Listener = listener
 	server.Start()
 	t.Cleanup(server.Close)
-	a, err := openAt(t.Context(), &url.URL{Scheme: "podman+unix", Path: f.socket}, "podman+unix://"+f.socket, nil)
+	a, err := openAt(t.Context(), &url.URL{Scheme: "podman+unix", Path: f.socket}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { a.Close() })
 	return a, f
+}
+
+func (f *fake) describes() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.descriptions++
+	return !f.speechless
 }
 
 func (f *fake) seen() []string {

@@ -11,27 +11,44 @@ import (
 	"github.com/sandlot-dev/sandlot/runtime"
 )
 
-// Info is what the engine said when it was opened.
-func (a *api) Info(context.Context) (runtime.Info, error) { return a.info, nil }
+// A description is what the engine says of itself.
+type description struct {
+	info    runtime.Info
+	network string // libpod's name for the default network
+}
 
-// ask gets the engine's description. url is what opens it again.
-func (a *api) ask(ctx context.Context, url string) error {
+// Info implements engine.API.
+func (a *api) Info(ctx context.Context) (runtime.Info, error) {
+	d, err := a.describe(ctx)
+	return d.info, err
+}
+
+// describe asks for the engine's description when it is needed first: Podman asks the host's package manager for it, which takes some hundred
+// milliseconds, and most programs that make one call need none. A failure is not kept.
+func (a *api) describe(ctx context.Context) (description, error) {
+	a.mu.Lock()
+	kept := a.described
+	a.mu.Unlock()
+	if kept != nil {
+		return *kept, nil
+	}
 	var data define.Info
 	if err := a.client.json(ctx, call{method: http.MethodGet, path: endpoint("info")}, nil, &data); err != nil {
-		return failure(err, runtime.ErrUnavailable)
+		return description{}, failure(err, runtime.ErrUnavailable)
 	}
-	a.info = describeEngine(data)
-	a.info.URL = url
-	a.network = "private" // what is best for this user; the server's own default may be the host's network
+	d := description{info: describeEngine(data), network: "private"} // what is best for this user; the server's own default may be the host's network
 	if h := data.Host; h != nil {
 		// Said outright where that is known: for "private" Podman 5 warns that it drops the ports, which it does not.
 		if !h.Security.Rootless {
-			a.network = "bridge"
+			d.network = "bridge"
 		} else if h.RootlessNetworkCmd != "" {
-			a.network = h.RootlessNetworkCmd
+			d.network = h.RootlessNetworkCmd
 		}
 	}
-	return nil
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.described = &d
+	return d, nil
 }
 
 func describeEngine(data define.Info) runtime.Info {

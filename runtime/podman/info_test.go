@@ -10,6 +10,27 @@ import (
 	"github.com/sandlot-dev/sandlot/runtime"
 )
 
+// Podman's description of itself is slow.
+func TestDescriptionIsAskedForWhenNeeded(t *testing.T) {
+	a, f := fakeService(t, nil)
+	if f.descriptions != 0 {
+		t.Errorf("asked for %d times by opening", f.descriptions)
+	}
+	f.speechless = true
+	if _, err := a.Info(t.Context()); err == nil || !strings.Contains(err.Error(), "storage is locked") {
+		t.Errorf("got %v, want what the engine says", err)
+	}
+	f.speechless = false
+	for range 3 {
+		if info, err := a.Info(t.Context()); err != nil || info.Version != "5.8.2" {
+			t.Errorf("got %+v, %v", info, err)
+		}
+	}
+	if f.descriptions != 2 {
+		t.Errorf("asked for %d times, want twice: once in vain", f.descriptions)
+	}
+}
+
 func TestCapabilitiesOfHosts(t *testing.T) {
 	limits := []runtime.Capability{runtime.CapabilityMemoryLimit, runtime.CapabilityCPULimit, runtime.CapabilityPidsLimit}
 	for name, c := range map[string]struct {

@@ -25,7 +25,7 @@ func openRef(ctx context.Context, ref string) (*api, error) {
 	if err != nil {
 		return nil, err
 	}
-	return openAt(ctx, u, ref, nil)
+	return openAt(ctx, u, nil)
 }
 
 func TestAPI(t *testing.T) {
