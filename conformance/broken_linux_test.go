@@ -52,16 +52,7 @@ func namespacesGround(t *testing.T) ground {
 
 // engineGround builds the suite's image once for all cases.
 func engineGround(t *testing.T, engine testEngine) ground {
-	shared, err := open(t.Context(), Config{Open: engine.open})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := shared.close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return openGround(t, engine.open, shared.image)
+	return openGround(t, engine.open, engine.suite(t).image)
 }
 
 func openGround(t *testing.T, open func(context.Context) (runtime.Runtime, error), image string) ground {

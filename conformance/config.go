@@ -19,8 +19,8 @@ type Config struct {
 	Run *regexp.Regexp
 	// Parallel is how many cases run at once. 0: 3.
 	Parallel int
-	// CaseTimeout is the watchdog's patience with one case. 0: a minute. From five minutes on the deadlines and leases that cases set grow
-	// with it: at 20 minutes they are four times as long.
+	// CaseTimeout is the watchdog's patience with one case. 0: a minute. For each five minutes of it the deadlines and leases that cases
+	// set are as long again: at 20 minutes four times as long.
 	CaseTimeout time.Duration
 	// Image is a reference of the suite's image, for runtimes that cannot build, see [ImageContext]. Empty: it is built,
 	// and removed again.

@@ -136,6 +136,26 @@ func TestSandboxOfCasesBefore(t *testing.T) {
 	}
 }
 
+// A Run that fails and leaves its sandbox is found, though no case has that sandbox.
+func TestSharedSandboxLeftBehind(t *testing.T) {
+	f := newFake()
+	cfg := Config{Image: "x", Open: func(context.Context) (runtime.Runtime, error) { return failingRuns{f}, nil }}
+	report, err := check(t.Context(), cfg, []Case{{ID: "a", Run: func(t *T) { t.Sandbox() }}})
+	if err == nil || !strings.Contains(err.Error(), "left behind") || report.Count(Failed) != 1 || len(f.sandboxes) != 0 {
+		t.Errorf("got %v, %+v and %v left, want the case failed, and the sandbox found and removed", err, report.Results, f.sandboxes)
+	}
+}
+
+// failingRuns makes sandboxes and says that it could not.
+type failingRuns struct{ *fake }
+
+func (r failingRuns) Run(ctx context.Context, image string, opts runtime.RunOptions) (runtime.RunResult, error) {
+	if _, err := r.fake.Run(ctx, image, opts); err != nil {
+		return runtime.RunResult{}, err
+	}
+	return runtime.RunResult{}, &runtime.Error{Op: "run", Kind: runtime.ErrUnavailable, Message: "it did not start"}
+}
+
 func TestLeftovers(t *testing.T) {
 	f := newFake()
 	f.remove = func(string) error { return nil } // says so, and the next call finds the sandbox

@@ -11,12 +11,7 @@ import (
 
 // BenchmarkDial measures connections into a sandbox on the first engine: how fast one is made, how fast a byte comes back, and how fast much goes each way.
 func BenchmarkDial(b *testing.B) {
-	engine := testEngines(b)[0]
-	s, err := open(b.Context(), Config{Open: engine.open})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer s.close()
+	s := testEngines(b)[0].suite(b)
 	made, err := s.rt.Run(b.Context(), s.image, runtime.RunOptions{})
 	if err != nil {
 		b.Fatal(err)

@@ -14,15 +14,7 @@ import (
 func TestDialledConnIsANetConn(t *testing.T) {
 	for _, engine := range testEngines(t) {
 		t.Run(engine.name, func(t *testing.T) {
-			s, err := open(t.Context(), Config{Open: engine.open})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() {
-				if err := s.close(); err != nil {
-					t.Error(err)
-				}
-			})
+			s := engine.suite(t)
 			made, err := s.rt.Run(t.Context(), s.image, runtime.RunOptions{})
 			if err != nil {
 				t.Fatal(err)

@@ -37,6 +37,21 @@ func (e testEngine) open(ctx context.Context) (runtime.Runtime, error) {
 	return runtime.Open(ctx, e.url, docker.Driver(), podman.Driver())
 }
 
+// suite opens the suite on the engine, with its image, until the test ends.
+func (e testEngine) suite(t testing.TB) *suite {
+	t.Helper()
+	s, err := open(t.Context(), Config{Open: e.open})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
 func TestConformance(t *testing.T) {
 	for _, e := range testEngines(t) {
 		t.Run(e.name, func(t *testing.T) { Run(t, Config{Open: e.open, Foreign: foreign.Make}) })

@@ -59,11 +59,11 @@ func ImageContent(arch string) (Image, error) {
 // What is megabytes large and the same for all who ask is made once.
 var imageContext, imageRoot = onceEach(makeImageContext), onceEach(makeImageRoot)
 
-// onceEach is make that remembers what it has made for each architecture.
-func onceEach(make func(arch string) ([]byte, error)) func(arch string) ([]byte, error) {
+// onceEach is f that remembers what it has made for each architecture.
+func onceEach(f func(arch string) ([]byte, error)) func(arch string) ([]byte, error) {
 	var made sync.Map
 	return func(arch string) ([]byte, error) {
-		get, _ := made.LoadOrStore(arch, sync.OnceValues(func() ([]byte, error) { return make(arch) }))
+		get, _ := made.LoadOrStore(arch, sync.OnceValues(func() ([]byte, error) { return f(arch) }))
 		return get.(func() ([]byte, error))()
 	}
 }

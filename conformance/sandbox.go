@@ -21,7 +21,7 @@ func (t *T) Run(opts runtime.RunOptions) string {
 
 // Sandbox is a sandbox of the suite's image, with no options, in which cases before this one may have run, and cases after it will. It is for
 // cases that run commands, start processes and write below imageDirs, and leave no other process and nothing else behind. Most of the suite's time is the making of
-// sandboxes. It is the case's alone until the case ends, and removed if the case fails.
+// sandboxes. It is the case's alone until the case ends, and removed unless the case passes.
 func (t *T) Sandbox() string {
 	id := t.suite.takeSpare()
 	if id == "" {
@@ -31,7 +31,7 @@ func (t *T) Sandbox() string {
 		id = res.ID
 	}
 	t.Cleanup(func(ctx context.Context) error {
-		if !t.Failed() && t.swept(ctx, id) {
+		if t.passed() && t.swept(ctx, id) {
 			t.suite.addSpare(id)
 			return nil
 		}

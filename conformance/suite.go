@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	goruntime "runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -77,18 +78,30 @@ func open(ctx context.Context, cfg Config) (_ *suite, err error) {
 func (s *suite) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), cleanupTimeout)
 	defer cancel()
-	var err error
-	for id := s.takeSpare(); id != ""; id = s.takeSpare() {
-		if e := s.remove(ctx, id); e != nil {
-			err = errors.Join(err, fmt.Errorf("removing a sandbox of the suite's: %w", e))
-		}
-	}
+	err := s.removeShared(ctx)
 	if remover, ok := s.rt.(runtime.ImageRemover); ok && s.cfg.Image == "" {
 		if _, e := remover.RemoveImage(ctx, s.image, runtime.RemoveImageOptions{}); e != nil {
 			err = errors.Join(err, fmt.Errorf("removing the suite's image: %w", e))
 		}
 	}
 	return errors.Join(err, s.rt.Close())
+}
+
+// removeShared removes the sandboxes that cases shared. Any that no case gave back was left by a Run that failed.
+func (s *suite) removeShared(ctx context.Context) error {
+	all, err := s.rt.List(ctx, runtime.ListOptions{Labels: map[string]string{labelCase: s.token}})
+	if err != nil {
+		return fmt.Errorf("listing the sandboxes that cases shared: %w", err)
+	}
+	for _, c := range all {
+		if !slices.Contains(s.spare, c.ID) {
+			err = errors.Join(err, fmt.Errorf("a sandbox that cases were to share is left behind: %s (%s, %s)", c.ID, c.Name, c.State))
+		}
+		if e := s.remove(ctx, c.ID); e != nil {
+			err = errors.Join(err, fmt.Errorf("removing a sandbox that cases shared: %w", e))
+		}
+	}
+	return err
 }
 
 // remove removes a sandbox, which may be gone already.

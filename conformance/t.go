@@ -44,10 +44,10 @@ type T struct {
 // Context is done when the watchdog's patience with the case ends.
 func (t *T) Context() context.Context { return t.ctx }
 
-// long is how long a thing may take that takes less than d on any machine with whose cases one has five minutes of patience: with more of it
-// (Config.CaseTimeout) on a slower one, as much longer.
+// long is d, which is long enough where one has five minutes of patience with a case: with several times that (Config.CaseTimeout), on a slower
+// machine, it is as many times longer.
 func (t *T) long(d time.Duration) time.Duration {
-	return max(d, time.Duration(d.Seconds()/300*float64(t.suite.cfg.CaseTimeout)))
+	return d * max(1, t.suite.cfg.CaseTimeout/(5*time.Minute))
 }
 
 // Runtime is the runtime under test. Cases do not close it.
@@ -115,6 +115,13 @@ func (t *T) Failed() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.outcome == Failed
+}
+
+// passed says whether the case has come to its end, and all was right.
+func (t *T) passed() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.outcome == Passed
 }
 
 // Cleanup has f called after the case, the last first, with a context of its own. An error fails the case.

@@ -143,6 +143,9 @@ func (a *app) withRuntime(f func(ctx context.Context, rt runtime.Runtime, args [
 func arguments(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {
+			if len(args) > 0 && cmd.HasAvailableSubCommands() {
+				return unknownCommand(cmd, args[0])
+			}
 			problem := err.Error()
 			if strings.Contains(problem, "arg(s)") { // cobra's counting
 				problem = "there are too many arguments"
@@ -151,9 +154,6 @@ func arguments(check cobra.PositionalArgs) cobra.PositionalArgs {
 						problem = "there are arguments missing"
 					}
 				}
-			}
-			if len(args) > 0 && cmd.HasAvailableSubCommands() {
-				return unknownCommand(cmd, args[0])
 			}
 			return usage("%s\nusage: %s", problem, cmd.UseLine())
 		}
