@@ -9,6 +9,9 @@ STEPS ?= 2000
 ENGINES ?= docker podman-root podman-rootless
 FUZZTIME ?= 10s
 
+# All builds but those of tests are alike, and share what they compile.
+ALIKE := CGO_ENABLED=0 GOFLAGS=-trimpath
+
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
@@ -24,7 +27,7 @@ lint: generate ## gofmt, go vet and staticcheck, and builds for the other system
 	@.ci/lint
 
 generate: ## build the programs that Sandlot carries
-	@go generate ./...
+	@$(ALIKE) go generate ./...
 
 check-generated: ## build them again elsewhere and compare bit for bit
 	@.ci/check-generated
@@ -41,11 +44,11 @@ clean-engines: ## end the engines started here and remove their data
 build: bin/sandlot ## build bin/sandlot
 
 bin/sandlot: generate FORCE
-	@CGO_ENABLED=0 go build -trimpath -o $@ ./cmd/sandlot
+	@$(ALIKE) go build -o $@ ./cmd/sandlot
 
 static: generate ## build the command for linux/amd64 and linux/arm64 into bin/, with SHA256SUMS
 	@for arch in amd64 arm64; do \
-	  CGO_ENABLED=0 GOOS=linux GOARCH=$$arch go build -trimpath -ldflags='-s -w' -o bin/sandlot_linux_$$arch ./cmd/sandlot || exit; \
+	  $(ALIKE) GOOS=linux GOARCH=$$arch go build -ldflags='-s -w' -o bin/sandlot_linux_$$arch ./cmd/sandlot || exit; \
 	done
 	@cd bin && sha256sum sandlot_linux_amd64 sandlot_linux_arm64 >SHA256SUMS && cat SHA256SUMS
 
@@ -73,4 +76,4 @@ bench-quick: bin/bench ## see that every benchmark works, on the first of SANDLO
 	@.ci/bench-quick
 
 bin/bench: generate FORCE
-	@cd bench && CGO_ENABLED=0 go build -trimpath -o ../$@ .
+	@cd bench && $(ALIKE) go build -o ../$@ .

@@ -305,9 +305,10 @@ func (b *box) processes() []string {
 	return list
 }
 
-// isGuest says whether a line of ps is a guest's. One that is about to end has no arguments any more, only the name that the kernel gave it.
+// isGuest says whether a line of ps is a guest's. One that is about to end has no arguments any more, only the name that the kernel gave it:
+// of the file that it was started from, or of the link to that by which it started itself.
 func isGuest(line string) bool {
-	return strings.Contains(line, program) || strings.HasSuffix(line, " [exe]")
+	return strings.Contains(line, program) || strings.HasSuffix(line, " ["+filepath.Base(program)+"]") || strings.HasSuffix(line, " [exe]")
 }
 
 // mustBeEmpty fails when something still runs of which the contract says that it is gone. Supervisors are about to end, and waited for.

@@ -13,7 +13,7 @@ import (
 
 const (
 	rescueTime  = 30 * time.Second       // for a privileged kill, and for what comes after: an exec of the engine each, which takes long on a busy machine
-	explainTime = 5 * time.Second        // for asking why a channel broke
+	explainTime = 30 * time.Second       // for asking why a channel broke: an answer that takes longer says that the engine is gone
 	settleTime  = 500 * time.Millisecond // for an engine to notice that a container has ended
 )
 
