@@ -33,7 +33,9 @@ var program = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	built = dir
-	out, err := exec.Command("go", "build", "-o", filepath.Join(dir, "sandlot"), ".").CombinedOutput()
+	build := exec.Command("go", "build", "-trimpath", "-o", filepath.Join(dir, "sandlot"), ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := build.CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("%w\n%s", err, out)
 	}

@@ -20,7 +20,7 @@ import (
 func TestTerminalOnEngines(t *testing.T) {
 	onEngines(t, func(t *testing.T, h host) {
 		dir := t.TempDir()
-		build := exec.Command("go", "build", "-o", filepath.Join(dir, "size"), "./testdata/size")
+		build := exec.Command("go", "build", "-trimpath", "-o", filepath.Join(dir, "size"), "./testdata/size")
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := build.CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)

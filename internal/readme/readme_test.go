@@ -92,8 +92,9 @@ func onEngines(t *testing.T, test func(t *testing.T, url string)) {
 func build(t *testing.T, name, what string) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), name)
-	cmd := exec.Command("go", "build", "-o", program, what)
+	cmd := exec.Command("go", "build", "-trimpath", "-o", program, what)
 	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

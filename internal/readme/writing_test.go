@@ -31,7 +31,9 @@ func TestWritingCommands(t *testing.T) {
 				}
 			}
 		}
-		check(t, exec.Command("bash", "-euo", "pipefail", "-c", b.text), b)
+		cmd := exec.Command("bash", "-euo", "pipefail", "-c", b.text)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-trimpath") // as all builds but those of tests, to share what is compiled
+		check(t, cmd, b)
 	}
 }
 
@@ -62,8 +64,9 @@ func TestWritingCode(t *testing.T) {
 		if err := os.WriteFile(file, []byte(b.text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		cmd := exec.Command("go", "vet", file)
+		cmd := exec.Command("go", "vet", "-trimpath", file)
 		cmd.Dir = root
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("%v\n%s", err, out)
 		}

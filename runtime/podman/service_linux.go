@@ -75,6 +75,7 @@ func startService(program string) (*service, error) {
 	s := &service{dir: dir, socket: filepath.Join(dir, "podman.sock"), stderr: &tail{}, ended: make(chan struct{})}
 	cmd := exec.Command(program, "system", "service", "--time=0", "unix://"+s.socket)
 	cmd.Stderr = s.stderr
+	cmd.WaitDelay = time.Second // for whatever else has its standard error
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Pdeathsig: syscall.SIGTERM,
 		Setpgid:   true, // the terminal's Ctrl-C is for the caller, who still has containers to remove
@@ -120,19 +121,28 @@ func (s *service) ready(ctx context.Context) error {
 	}
 }
 
-// stop ends the service and waits for it.
+// stop ends the service and waits for it. Where Podman has no user namespace yet, the service is a child of what was started, which passes signals on but
+// loses one that comes with another: so all the group is told. What belongs to containers is in groups of its own.
 func (s *service) stop() error {
 	s.once.Do(func() {
-		s.process.Signal(syscall.SIGTERM) // one that has ended is fine
+		s.signal(syscall.SIGTERM)
 		select {
 		case <-s.ended:
 		case <-time.After(10 * time.Second):
-			s.process.Kill()
+			s.signal(syscall.SIGKILL)
 			<-s.ended
 		}
 		s.err = os.RemoveAll(s.dir)
 	})
 	return s.err
+}
+
+func (s *service) signal(sig syscall.Signal) {
+	select {
+	case <-s.ended: // its number may be another's by now
+	default:
+		_ = syscall.Kill(-s.process.Pid, sig)
+	}
 }
 
 // A tail keeps the end of what is written to it.

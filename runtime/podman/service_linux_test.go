@@ -143,6 +143,37 @@ func TestServiceThatFails(t *testing.T) {
 	}
 }
 
+// TestServiceBehindAnother stops a service whose parent keeps signals to itself, as Podman does now and then.
+func TestServiceBehindAnother(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("XDG_RUNTIME_DIR", dir)
+	program, fifo := filepath.Join(dir, "podman"), filepath.Join(dir, "fifo")
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	script := "#!/bin/sh\nsleep 1234 &\ntrap '' TERM\necho $! >" + fifo + "\nwait $!\n"
+	if err := os.WriteFile(program, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s, err := startService(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	said, err := os.ReadFile(fifo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid := 0
+	if _, err := fmt.Sscan(string(said), &pid); err != nil {
+		t.Fatal(err)
+	}
+	ended := ending(t, pid)
+	if err := s.stop(); err != nil {
+		t.Error(err)
+	}
+	ended()
+}
+
 func TestStopSignal(t *testing.T) {
 	if got := int(unix.SignalNum(guest.StopSignal)); got != stopSignal {
 		t.Errorf("%s is %d, not %d", guest.StopSignal, got, stopSignal)
