@@ -130,9 +130,13 @@ func describe(err error) string {
 	return text + "\n" + hint(e)
 }
 
-// say writes lines for people. What a terminal could act on is taken out: names of a sandbox's files may be in it.
+// say writes lines for people. What a terminal could act on is taken out: names of a sandbox's files may be in it. Lists of errors have empty lines, which
+// say nothing.
 func say(stderr io.Writer, text string) {
-	for line := range strings.Lines(strings.TrimRight(text, "\n")) {
+	for line := range strings.Lines(text) {
+		if strings.TrimSpace(line) == "" {
+			continue
+		}
 		fmt.Fprintf(stderr, "sandlot: %s\n", strings.Map(printable, strings.TrimRight(line, "\n")))
 	}
 }

@@ -48,3 +48,11 @@ func TestBuildDirectoryMissing(t *testing.T) {
 		t.Errorf("stderr: %q", c.stderr)
 	}
 }
+
+func TestSayLeavesEmptyLinesOut(t *testing.T) {
+	var out strings.Builder
+	say(&out, "two errors:\n\t* one\n\n\t* other\n\n\nthe hint\n")
+	if want := "sandlot: two errors:\nsandlot: \t* one\nsandlot: \t* other\nsandlot: the hint\n"; out.String() != want {
+		t.Errorf("%q, want %q", out.String(), want)
+	}
+}

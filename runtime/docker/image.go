@@ -146,6 +146,8 @@ func imageError(err error) error {
 		return nil
 	case cerrdefs.IsNotFound(err):
 		return as(err, runtime.ErrImageNotFound, "")
+	case says(err, "dependent child images"):
+		return as(err, runtime.ErrInUse, "remove the images that were built of it first; docker image prune removes what builds that failed have left")
 	case cerrdefs.IsConflict(err):
 		return as(err, runtime.ErrInUse, "remove the containers that use it first")
 	}
