@@ -259,6 +259,11 @@ func TestHosts(t *testing.T) {
 		}, "verdict", "", "no engine answers", "sudo loginctl enable-linger dora", Defaults()},
 		{"podman's socket without a user manager", func(t *testing.T, m *machine) { m.remove(t, "/run/user/1000") },
 			"place", "", "there is no socket", "sudo loginctl enable-linger dora && systemctl --user enable --now podman.socket", Defaults()},
+		{"podman's socket without a manager of services or a directory of the user's", func(t *testing.T, m *machine) {
+			m.remove(t, "/run/user/1000", "/run/systemd/system")
+			m.env["XDG_RUNTIME_DIR"] = ""
+		}, "place", "", "there is no socket", "sudo install -d -m 700 -o 1000 /run/user/1000 && export XDG_RUNTIME_DIR=/run/user/1000 && " +
+			"mkdir -p /run/user/1000/podman && podman system service --time=0 unix:///run/user/1000/podman/podman.sock", Defaults()},
 		{"podman that fails", func(t *testing.T, m *machine) {}, "verdict", "", "no engine answers", "podman info, which tells why", Defaults()},
 		{"unreadable directory", func(t *testing.T, m *machine) {
 			m.deny(t, rootSocket, "gone")

@@ -138,20 +138,25 @@ func (h host) start(podman bool, path string) string {
 	usual := path == "/run/podman/podman.sock" || path == "/var/run/docker.sock" || path == "/run/docker.sock"
 	dir := cmp.Or(h.getenv("XDG_RUNTIME_DIR"), fmt.Sprintf("/run/user/%d", h.me.uid))
 	ours := path == filepath.Join(dir, "podman", "podman.sock") || path == filepath.Join(dir, "docker.sock")
-	unit, program, listen := "docker", "dockerd", "dockerd --host unix://"+path
-	if podman {
-		unit, program, listen = "podman.socket", "podman", "podman system service --time=0 unix://"+path
+	unit, program, commands := "docker", "dockerd", []string{"dockerd --host unix://" + path}
+	if podman { // which makes no directory for it
+		unit, program, commands = "podman.socket", "podman", []string{"mkdir -p " + filepath.Dir(path), "podman system service --time=0 unix://" + path}
 	}
-	command := listen
-	if (usual || ours) && h.systemd() {
-		command = "systemctl enable --now " + unit
-		if ours {
-			command = h.withManager("systemctl --user enable --now " + unit)
+	_, err := h.stat(dir)
+	switch {
+	case usual && h.systemd():
+		commands = []string{h.asRoot("systemctl enable --now " + unit)}
+	case ours && h.systemd():
+		commands = []string{h.withManager("systemctl --user enable --now " + unit)}
+	case usual:
+		for i := range commands {
+			commands[i] = h.asRoot(commands[i])
 		}
+	case ours && h.getenv("XDG_RUNTIME_DIR") == "" && errors.Is(err, fs.ErrNotExist): // below /run/user, where only root makes directories
+		own := h.asRoot(fmt.Sprintf("install -d -m 700 -o %d %s", h.me.uid, dir))
+		commands = append([]string{own, "export XDG_RUNTIME_DIR=" + dir}, commands...)
 	}
-	if usual {
-		command = h.asRoot(command)
-	}
+	command := strings.Join(commands, " && ")
 	switch {
 	case h.program(program) != "":
 		return command

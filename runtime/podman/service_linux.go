@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	goruntime "runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -75,6 +76,9 @@ func startService(program string) (*service, error) {
 	s := &service{dir: dir, socket: filepath.Join(dir, "podman.sock"), stderr: &tail{}, ended: make(chan struct{})}
 	cmd := exec.Command(program, "system", "service", "--time=0", "unix://"+s.socket)
 	cmd.Stderr = s.stderr
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { // with these Podman is a client of another service
+		return strings.HasPrefix(v, "CONTAINER_HOST=") || strings.HasPrefix(v, "CONTAINER_CONNECTION=")
+	})
 	cmd.WaitDelay = time.Second // for whatever else has its standard error
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Pdeathsig: syscall.SIGTERM,

@@ -130,12 +130,14 @@ func TestServiceThatFails(t *testing.T) {
 	if !errors.Is(err, runtime.ErrUnavailable) || !strings.Contains(err.Error(), "PATH") {
 		t.Errorf("without a program: %v", err)
 	}
-	script := "#!/bin/sh\necho the reason >&2\nexit 1\n"
+	t.Setenv("CONTAINER_HOST", "other")
+	t.Setenv("CONTAINER_CONNECTION", "other")
+	script := "#!/bin/sh\necho the reason$CONTAINER_HOST$CONTAINER_CONNECTION. >&2\nexit 1\n"
 	if err := os.WriteFile(filepath.Join(dir, "podman"), []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	_, err = StartService(t.Context())
-	if !errors.Is(err, runtime.ErrUnavailable) || !strings.Contains(err.Error(), "the reason") {
+	if !errors.Is(err, runtime.ErrUnavailable) || !strings.Contains(err.Error(), "the reason.") {
 		t.Errorf("with a program that fails: %v", err)
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, "sandlot-*")); len(left) > 0 {
