@@ -33,6 +33,10 @@ const stopSignal = 30
 // lost that way once.
 const volumeExists = "volume already exists"
 
+// several is held while a container with more than one named volume is made. Podman locks them in no order: two that have two in common
+// wait for each other for good, and with them all that needs one of the two, such as the guest's, which every sandbox has. Seen on 4.3.
+var several = make(chan struct{}, 1)
+
 // Create names the image by its id, so that registries.conf has no say in what a short name means.
 func (a *api) Create(ctx context.Context, spec engine.Spec) (string, []string, error) {
 	image, err := a.findImage(ctx, spec.Image)
@@ -50,6 +54,14 @@ func (a *api) Create(ctx context.Context, spec engine.Spec) (string, []string, e
 			return "", nil, err
 		}
 		defer remove()
+	}
+	if len(body.Volumes) > 1 {
+		select {
+		case several <- struct{}{}:
+			defer func() { <-several }()
+		case <-ctx.Done():
+			return "", nil, ctx.Err()
+		}
 	}
 	var answer struct {
 		ID       string `json:"Id"`
