@@ -9,7 +9,7 @@ STEPS ?= 2000
 ENGINES ?= docker podman-root podman-rootless
 FUZZTIME ?= 10s
 
-# All builds but those of tests are alike, and share what they compile.
+# All builds but those of tests are alike, and share what they compile. Also for the scripts that build.
 ALIKE := CGO_ENABLED=0 GOFLAGS=-trimpath
 
 help: ## list the targets
@@ -24,13 +24,13 @@ test: generate ## run all tests on $(ENGINES), which it starts and ends (or on S
 	@ENGINES='$(ENGINES)' .ci/test
 
 lint: generate ## gofmt, go vet and staticcheck, and builds for the other systems
-	@.ci/lint
+	@$(ALIKE) .ci/lint
 
 generate: ## build the programs that Sandlot carries (not where GENERATED says that they are those of the source)
 	@[[ -n "$(GENERATED)" ]] || $(ALIKE) go generate ./...
 
 check-generated: ## build them again elsewhere and compare bit for bit
-	@.ci/check-generated
+	@$(ALIKE) .ci/check-generated
 
 fuzz: generate ## run every fuzz target for FUZZTIME (10s)
 	@.ci/fuzz $(FUZZTIME)
@@ -73,7 +73,7 @@ bench-report: bin/bench ## write docs/benchmarks.md and its chart again, out of 
 	@bin/bench -report
 
 bench-quick: bin/bench ## see that every benchmark works, on the first of SANDLOT_TEST_ENGINES
-	@.ci/bench-quick
+	@$(ALIKE) .ci/bench-quick
 
 bin/bench: generate FORCE
 	@cd bench && $(ALIKE) go build -o ../$@ .

@@ -55,7 +55,7 @@ func (g guests) grown(since guests) bool {
 
 func guestsOf(t *testing.T, sb *sandbox.Sandbox) (g guests) {
 	t.Helper()
-	out, err := sb.Output(t.Context(), []string{"sh", "-c", `for d in /proc/[0-9]*; do grep -q guest $d/cmdline && grep VmRSS $d/status; done 2>/dev/null; true`},
+	out, err := sb.Output(t.Context(), []string{"sh", "-c", `for d in /proc/[0-9]*; do grep -q [g]uest $d/cmdline && grep VmRSS $d/status; done 2>/dev/null; true`},
 		runtime.ExecOptions{})
 	must(t, err)
 	for line := range strings.Lines(string(out.Stdout)) {
